@@ -1,0 +1,5 @@
+// Precompiled for all tests.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pch.h"

@@ -1,0 +1,158 @@
+// A whole transaction as a value: sent to the database in one round trip, done or not done as a
+// whole, and it says which step failed and how. Knows nothing of resources; usable alone.
+//
+//   Batch batch("project.create");
+//   StepHandle project = batch.add(InsertProject(p));
+//   batch.add(TakeLimit("projects", org, 1));
+//   batch.add("vpc.create", CreateVpcFragment(p));   // labels become a path: "vpc.create/subnet"
+//   Outcome done = co_await db.commit(std::move(batch));
+//   if (!done.ok()) return done.status();            // what the failing step says of its failure
+//   done.rows(project)[0].text(0);                   // RETURNING
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace holdfast::batch {
+
+struct Null {
+  friend bool operator==(Null, Null) = default;
+};
+struct Blob {
+  std::string bytes;
+  friend bool operator==(const Blob&, const Blob&) = default;
+};
+// A typed bind parameter or result column.
+using Value = std::variant<Null, int64_t, double, std::string, Blob>;
+using Row = std::vector<Value>;
+
+// The closed list of ways to fail.
+enum class FailureClass {
+  kConstraint,   // a unique, check, not-null or foreign-key constraint: which
+  kGuard,        // a guard didn't hold: with what it observed
+  kRowCount,     // an expectation on rows wasn't met: with the count
+  kRetryable,    // serialization failure, deadlock, busy: nothing happened, send it again
+  kAmbiguous,    // sent, and the answer is lost: it may have committed
+  kUnavailable,  // not sent, or certainly not committed
+  kBug,          // an error of the statement itself
+};
+
+struct Failure {
+  FailureClass failure_class = FailureClass::kBug;
+  size_t step = 0;          // index in the batch; Batch::size() is the pseudo-step `commit`
+  size_t execution = 0;     // which of the step's bind rows
+  std::string label;        // path: "project.create/vpc.create/subnet"
+  std::string constraint;   // kConstraint: its name; kGuard: the guard's
+  Row observed;             // kGuard: what the guard's row held after its first column;
+                            // kRowCount: the count
+  std::string sqlstate;     // PostgreSQL's, or SQLite's extended code as "SQLITE_BUSY"
+  std::string message;      // the database's own words, for logs
+};
+
+// Which failure of a step is which status. Anything unmapped is INTERNAL with the label: a unique
+// violation that nobody expected is a bug, not "already exists".
+class ErrorMap {
+ public:
+  using Mapper = std::function<absl::Status(const Failure&)>;
+  // `constraint`: as the driver's dialect names it (see Statement::constraint names in sqlite/).
+  ErrorMap& on_constraint(std::string constraint, Mapper mapper);
+  ErrorMap& on_guard(Mapper mapper);
+  ErrorMap& on_row_count(Mapper mapper);
+  [[nodiscard]] absl::Status map(const Failure& failure) const;
+
+ private:
+  std::map<std::string, Mapper> constraints_;
+  Mapper guard_;
+  Mapper row_count_;
+};
+
+// What each execution of a step's statement must yield, enforced inside the transaction.
+struct Expect {
+  enum class What { kAnything, kExactly, kAtLeast, kAtMost, kGuard };
+  What what = What::kAnything;
+  int64_t rows = 0;  // affected, or returned by a statement with RETURNING / a SELECT
+
+  [[nodiscard]] static Expect Exactly(int64_t n) { return {What::kExactly, n}; }
+  [[nodiscard]] static Expect AtLeast(int64_t n) { return {What::kAtLeast, n}; }
+  [[nodiscard]] static Expect AtMost(int64_t n) { return {What::kAtMost, n}; }
+  // One row whose first column is true; the other columns are what was observed.
+  [[nodiscard]] static Expect Guard() { return {What::kGuard, 1}; }
+};
+
+// One statement, executed once for each row of `binds` (a set: PostgreSQL gets arrays, SQLite one
+// prepared statement), or once without parameters if `binds` is empty.
+struct Step {
+  std::string label;
+  std::string sql;  // parameters $1 … $n
+  std::vector<Row> binds;
+  Expect expect;
+  ErrorMap errors;
+  std::string guard_name;  // Expect::Guard: its name in failures
+};
+
+// Steps that belong together: what a function returns. Fragments nest.
+class Fragment {
+ public:
+  Fragment() = default;
+  Fragment(Step step) { add(std::move(step)); }  // NOLINT: one step is a fragment
+  size_t add(Step step);                         // index within the fragment
+  size_t add(std::string_view label, Fragment fragment);
+
+ private:
+  friend class Batch;
+  std::vector<Step> steps_;
+};
+
+struct StepHandle {
+  size_t index = 0;
+};
+
+class Batch {
+ public:
+  explicit Batch(std::string_view label) : label_(label) {}
+
+  StepHandle add(Step step);
+  // The handle of the fragment's first step.
+  StepHandle add(std::string_view label, Fragment fragment);
+
+  // With a key the outcome of an ambiguous commit can be found out. See database.h.
+  void set_idempotency_key(std::string key) { idempotency_key_ = std::move(key); }
+
+  [[nodiscard]] const std::string& label() const { return label_; }
+  [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
+  [[nodiscard]] size_t size() const { return steps_.size(); }
+  [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
+
+ private:
+  std::string label_;
+  std::vector<Step> steps_;
+  std::string idempotency_key_;
+};
+
+class Outcome {
+ public:
+  [[nodiscard]] static Outcome Committed(std::vector<std::vector<Row>> rows);
+  // Maps the failure by the failing step's ErrorMap.
+  [[nodiscard]] static Outcome Failed(const Batch& batch, Failure failure);
+
+  [[nodiscard]] bool ok() const { return !failure_.has_value(); }
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+  [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
+  // What the step returned, over all its executions in order. Only if ok().
+  [[nodiscard]] const std::vector<Row>& rows(StepHandle step) const;
+
+ private:
+  absl::Status status_;
+  std::optional<Failure> failure_;
+  std::vector<std::vector<Row>> rows_;
+};
+
+}  // namespace holdfast::batch

@@ -1,0 +1,175 @@
+// The vocabulary of a commit: guards and changes that an Engine does together or not at all.
+//
+// Order. An engine runs a batch as: the request record; guards; changes; checks; each in the order
+// of `Phase`, then of the op's type in `Op`, then of position. The failing op that it reports is
+// the first in this order, in every engine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "holdfast/base/types.h"
+#include "holdfast/storage/row.h"
+
+namespace holdfast::storage {
+
+// --- the request record -------------------------------------------------------------------------
+
+// Remembers an answer under a client's request_id, so that a repeat gets it again.
+// Fails (kRequestSeen) if the id is there: Failure::request holds what was kept.
+struct PutRequest {
+  std::string id;
+  std::string hash;    // of the request
+  std::string answer;  // serialized; the engine appends nothing
+};
+
+// --- guards: hold at the beginning ----------------------------------------------------------------
+
+// The row is there in one of these states, and is this one. Fails with what was observed.
+struct RequireRow {
+  ResourceKey key;
+  uint32_t states = 1u << static_cast<int>(RowState::kActive);  // bit mask of RowState
+  std::optional<Uid> uid;
+  std::optional<Version> version;
+  std::optional<std::string> round;
+};
+
+// --- changes --------------------------------------------------------------------------------------
+
+// A new resource. Over nothing or a tombstone; else fails with the state observed.
+struct CreateRow {
+  Row row;  // stamp and revision are the engine's
+  std::vector<Edge> edges;
+  std::vector<UniqueValue> unique;
+};
+
+// Replaces a row's version, state, pending, round, delete_time, body, fields and outgoing. The row
+// must be there with this uid and version `expected`; else fails with what was observed.
+struct UpdateRow {
+  Row row;
+  Version expected;
+  std::vector<Edge> removed_edges;
+  std::vector<Edge> added_edges;
+  std::vector<UniqueValue> removed_unique;
+  std::vector<UniqueValue> added_unique;
+};
+
+// Changes only the shadow part: the version and update time stay. Fails like RequireRow.
+struct SetState {
+  ResourceKey key;
+  Uid uid;
+  uint32_t from_states = 0;  // bit mask
+  std::optional<std::string> from_round;
+  RowState to = RowState::kActive;
+  std::string round;     // the new round
+  uint32_t pending = 0;  // the new pending bits
+  Timestamp delete_time;
+};
+
+// Turns the row into a tombstone: body, fields, outgoing, edges and unique values go. Fails like
+// UpdateRow; `expected` may be left out when the uid suffices.
+struct EraseRow {
+  ResourceKey key;
+  Uid uid;
+  std::optional<Version> expected;
+  Timestamp delete_time;
+  std::vector<Edge> removed_edges;
+  std::vector<UniqueValue> removed_unique;
+};
+
+// used += n (n may be negative). The row is made with `default_max` if it isn't there.
+// Fails (kLimit) above max, with used and max; below zero is a bug.
+struct TakeLimit {
+  LimitKey key;
+  int64_t n = 0;
+  int64_t default_max = 0;
+};
+
+// A named position or a small record of the deployment's own (keys, cursors, rounds).
+struct PutCursor {
+  std::string name;
+  std::string value;  // empty: removes it
+  std::optional<std::string> expected;  // compare-and-set; "": must not be there
+};
+
+// --- checks: hold at the end ------------------------------------------------------------------------
+
+// A reference's target or a parent: there and ACTIVE. The batch itself may have created it.
+struct RequireTarget {
+  ResourceKey key;
+};
+
+// No reference points here any more. References of ALLOW_DANGLING don't count.
+struct RequireNoInbound {
+  ResourceKey key;
+};
+
+// No resource (of any state but GONE) of these kinds has a name that begins with `key.name/`.
+struct RequireNoChildren {
+  ResourceKey key;
+  std::vector<KindName> kinds;
+};
+
+// The order of alternatives is the order of running within a phase.
+using Op = std::variant<PutRequest,                                                  // request
+                        RequireRow,                                                  // guards
+                        EraseRow, UpdateRow, SetState, CreateRow, PutCursor, TakeLimit,  // changes
+                        RequireTarget, RequireNoInbound, RequireNoChildren>;         // checks
+
+// Why a commit failed.
+struct Failure {
+  enum class Kind {
+    kRequestSeen,  // PutRequest
+    kGuard,        // an op's condition on a row, cursor, target, inbound or children doesn't hold
+    kUnique,       // CreateRow, UpdateRow: `unique` says which value
+    kLimit,        // TakeLimit
+    kRetryable,    // nothing happened; send it again
+    kAmbiguous,    // may have committed
+    kUnavailable,  // certainly not committed
+    kBug,
+  };
+  Kind kind = Kind::kBug;
+  size_t op = 0;  // index in Batch::ops
+  // What was observed, as far as it applies: the row without body, fields and outgoing (nullopt:
+  // none), the limit, the kept request, the value, the first edge or child that stands against it.
+  std::optional<Row> row;
+  std::optional<LimitRow> limit;
+  std::optional<PutRequest> request;
+  std::optional<UniqueValue> unique;
+  std::optional<Edge> edge;
+  std::optional<ResourceKey> child;
+  std::string message;  // for logs, and for kBug, kUnavailable
+};
+
+// Says what a failure of this op means to the client. Composed pieces bring their own.
+using Explain = std::function<absl::Status(const Failure&)>;
+
+struct Batch {
+  std::string label;  // "network.acme.com/Vpc.create", for logs and metrics
+  std::vector<Op> ops;
+  // Beside each op; may be empty: then a failure of it is INTERNAL with the label.
+  std::vector<Explain> explains;
+  // Run everything, then undo: answers as a commit would, with nothing changed (validate_only).
+  enum class Mode { kCommit, kRehearse } mode = Mode::kCommit;
+
+  size_t add(Op op, Explain explain = nullptr) {
+    ops.push_back(std::move(op));
+    explains.push_back(std::move(explain));
+    return ops.size() - 1;
+  }
+};
+
+struct Commit {
+  absl::Status status;             // of the failing op's Explain
+  std::optional<Failure> failure;  // nullopt: committed
+  Revision revision;               // of this batch
+
+  [[nodiscard]] bool ok() const { return !failure.has_value(); }
+};
+
+}  // namespace holdfast::storage

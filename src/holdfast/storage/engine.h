@@ -1,0 +1,153 @@
+// The database of one deployment as the store sees it. Hides SQL.
+//
+// Implementations: sql/ (over batch/), memory/. storage/conformance.h is the one suite that every
+// engine passes; model_test.cc drives two with the same random operations and compares all answers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "holdfast/base/types.h"
+#include "holdfast/env/env.h"
+#include "holdfast/filter/filter.h"
+#include "holdfast/storage/batch.h"
+#include "holdfast/storage/row.h"
+
+namespace holdfast::storage {
+
+// Pages are bounded: larger limits are cut to this.
+inline constexpr size_t kMaxPage = 1000;
+
+// Which parts of rows to read: bodies are most of the bytes.
+enum class Fields { kAll, kShadow };
+
+enum class Tombstones { kSkip, kInclude };
+
+struct ScanQuery {
+  // Kinds to read; empty: all. Rows come in order of (kind, name).
+  std::vector<KindName> kinds;
+  // Only names with this prefix.
+  std::string name_prefix;
+  // Start behind this key.
+  std::optional<ResourceKey> after;
+  size_t limit = kMaxPage;
+  // At most so many bytes of bodies (at least one row).
+  size_t max_bytes = 4 << 20;
+  Fields fields = Fields::kAll;
+  Tombstones tombstones = Tombstones::kSkip;
+  // One kind only: prefilter by an index. An engine may ignore it: callers filter again.
+  std::vector<filter::IndexCondition> conditions;
+  // How many rows may be looked at before the page ends, matching or not.
+  size_t max_examined = 10000;
+};
+
+struct ScanPage {
+  std::vector<Row> rows;
+  // Where to go on; nullopt: that was all. A page may be empty and still have one.
+  std::optional<ResourceKey> next;
+};
+
+struct InboundQuery {
+  ResourceKey target;
+  // Bit mask of 1 << OnDelete; default: all.
+  uint32_t behaviors = ~0u;
+  // Start behind this edge.
+  std::optional<Edge> after;
+  size_t limit = kMaxPage;
+};
+
+struct InboundPage {
+  std::vector<Edge> edges;  // in order of (source kind, source name, field)
+  std::optional<Edge> next;
+};
+
+// Rows with duties: state not ACTIVE and not GONE, or pending not 0. In order of (kind, name).
+struct DutyQuery {
+  std::optional<RowState> state;
+  std::optional<std::string> round;
+  uint32_t pending = 0;  // any of these bits; 0: whatever
+  std::optional<ResourceKey> after;
+  size_t limit = kMaxPage;
+};
+
+// A place in the feed. Opaque to clients; valid over restarts. `incarnation` names the database
+// (and its restores): a cursor of another one is refused.
+struct Cursor {
+  std::string incarnation;
+  Revision revision;
+  // Within a revision: behind this key; nullopt: the whole revision has been read.
+  std::optional<ResourceKey> key;
+};
+
+struct FeedPage {
+  std::vector<Row> rows;  // in order of (revision, key); tombstones included
+  Cursor next;
+  // True: nothing is left; with these rows the reader's view is exactly the state at
+  // next.revision.
+  bool complete = false;
+};
+
+// Reads of one state of the database. Not thread-safe; give it back soon.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+
+  // The state's place in the feed: the last committed revision.
+  [[nodiscard]] virtual Revision revision() const = 0;
+
+  // In the order of `keys`; nullopt where there is no row. Tombstones are returned.
+  virtual Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
+                                                                    Fields fields) = 0;
+  virtual Task<absl::StatusOr<ScanPage>> scan(ScanQuery query) = 0;
+  virtual Task<absl::StatusOr<InboundPage>> inbound(InboundQuery query) = 0;
+  virtual Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) = 0;
+  virtual Task<absl::StatusOr<ScanPage>> duties(DutyQuery query) = 0;
+  virtual Task<absl::StatusOr<std::optional<LimitRow>>> limit(LimitKey key) = 0;
+  // All limit rows in order, behind `after`.
+  virtual Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
+                                                             size_t limit) = 0;
+  virtual Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) = 0;
+  virtual Task<absl::StatusOr<std::optional<PutRequest>>> request(std::string id) = 0;
+  // Changes behind `from`. OUT_OF_RANGE / RESUME_TOO_OLD below the purge's floor or for another
+  // incarnation.
+  virtual Task<absl::StatusOr<FeedPage>> feed(Cursor from, size_t limit) = 0;
+};
+
+struct PurgeResult {
+  int64_t tombstones = 0;
+  int64_t requests = 0;
+  bool more = false;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Names this database: changes when a backup is restored.
+  [[nodiscard]] virtual const std::string& incarnation() const = 0;
+
+  // All or nothing; answers when it is durable.
+  virtual Task<Commit> commit(Batch batch) = 0;
+
+  virtual Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() = 0;
+
+  // Forgets tombstones deleted and requests made before `before`, at most `limit` of each, and
+  // raises the feed's floor in the same transaction.
+  virtual Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) = 0;
+
+  // Called after each commit, with its revision, on no particular thread. One listener; set it
+  // before the first commit.
+  virtual void on_commit(std::function<void(Revision)> listener) = 0;
+};
+
+// What an engine must know of the schema to keep indexes.
+struct IndexDefinition {
+  KindName kind;
+  std::vector<std::string> paths;
+};
+
+}  // namespace holdfast::storage

@@ -23,3 +23,28 @@ if(fuzzers)
 endif()
 string(REPLACE ";" "\n" lines "${fuzzers}")
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/fuzzers.txt CONTENT "${lines}\n")
+
+# Does each header compile alone, without a precompiled header that brings what it forgot?
+if(NOT HF_FUZZ)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/src
+       ${PROJECT_SOURCE_DIR}/src/holdfast/*.h)
+  set(units)
+  foreach(header ${headers})
+    string(REPLACE "/" "_" unit ${header})
+    set(unit ${HF_GENERATED}/headers/${unit}.cc)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${header}\"\n#include \"${header}\"\n")
+    list(APPEND units ${unit})
+  endforeach()
+  add_library(headers OBJECT EXCLUDE_FROM_ALL ${units})
+  target_compile_options(headers PRIVATE -O0 -g0)
+  get_property(modules GLOBAL PROPERTY HF_MODULES)
+  target_link_libraries(headers PRIVATE hf_warnings ${modules} GTest::gtest hf_grpc
+    nlohmann_json::nlohmann_json yaml-cpp CLI11::CLI11 spdlog::spdlog)
+endif()
+
+if(NOT HF_FUZZ)
+  foreach(mode "" --self-test)
+    add_test(NAME tidy${mode} COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/tidy ${mode})
+    set_tests_properties(tidy${mode} PROPERTIES LABELS tidy TIMEOUT 60)
+  endforeach()
+endif()

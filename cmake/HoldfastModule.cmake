@@ -10,7 +10,8 @@
 # x_fuzz.cc a libFuzzer target, x_bench.cc a benchmark, any other x.cc product code.
 
 set(HF_REQUIREMENTS_DIR ${PROJECT_BINARY_DIR}/requirements)
-file(MAKE_DIRECTORY ${HF_REQUIREMENTS_DIR})
+set(HF_RESULTS_DIR ${PROJECT_BINARY_DIR}/results)
+file(MAKE_DIRECTORY ${HF_REQUIREMENTS_DIR} ${HF_RESULTS_DIR})
 set(HF_TEST_FLAGS $<$<CONFIG:RelWithDebInfo>:-O1>)
 
 # Two precompiled headers, each compiled once and shared: one with product flags, one with tests'.
@@ -67,8 +68,17 @@ function(hf_product_library target)
 endfunction()
 
 function(hf_test_environment name label timeout)
-  set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT ${timeout} ENVIRONMENT
-    "HOLDFAST_REQUIREMENTS_DIR=${HF_REQUIREMENTS_DIR};HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR};HOLDFAST_PROTOS=${HF_STAGED_PROTOS};NODE_PATH=${HF_NODE_MODULES}")
+  set(environment
+    HOLDFAST_REQUIREMENTS_DIR=${HF_REQUIREMENTS_DIR}
+    HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
+    HOLDFAST_SOURCE=${PROJECT_SOURCE_DIR}
+    HOLDFAST_PROTOS=${HF_STAGED_PROTOS}
+    NODE_PATH=${HF_NODE_MODULES}
+    GTEST_OUTPUT=json:${HF_RESULTS_DIR}/
+    ASAN_OPTIONS=detect_stack_use_after_return=1
+    TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/tsan.supp)
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${label}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")
 endfunction()
 
 function(hf_test_binary name sources deps libs label timeout)
@@ -124,6 +134,7 @@ function(hf_module name)
   hf_link(hf_${name} ${visibility} ${arg_RANK} ${arg_DEPS})
   target_link_libraries(hf_${name} ${visibility} ${arg_LIBS})
   set_property(GLOBAL PROPERTY HF_RANK_${name} ${arg_RANK})
+  set_property(GLOBAL APPEND PROPERTY HF_MODULES hf_${name})
   hf_companions(${name} hf_${name} ${arg_RANK})
 endfunction()
 
@@ -184,4 +195,6 @@ function(hf_script_test name)
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   hf_test_environment(${name} ${arg_LABEL} ${arg_TIMEOUT})
+  # They start servers and measure: alone on the machine, or the figures mean nothing.
+  set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
 endfunction()

@@ -1,0 +1,92 @@
+// Requests in, responses out, for every derived method of the deployments of one process. Speaks
+// messages, not gRPC or HTTP: real/ translates.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "google/protobuf/message.h"
+#include "holdfast/base/types.h"
+#include "holdfast/env/env.h"
+#include "holdfast/env/event.h"
+#include "holdfast/feed/feed.h"
+#include "holdfast/schema/schema.h"
+#include "holdfast/store/store.h"
+
+namespace holdfast::server {
+
+// What came with a request beside its message.
+struct CallContext {
+  std::string peer;
+  std::optional<Duration> deadline;  // on Clock::monotonic()
+  std::string trace_id;
+  // Set when the client has gone: long work stops at the next bounded step.
+  OneShot cancelled;
+};
+
+// Takes a stream's messages. One write at a time.
+class ResponseStream {
+ public:
+  virtual ~ResponseStream() = default;
+  // Returns when the transport can take the next one; CANCELLED when the client is gone.
+  virtual Task<absl::Status> write(const google::protobuf::Message& response) = 0;
+};
+
+// One deployment served by this process. All outlive the dispatcher.
+struct Deployment {
+  const schema::Schema* schema = nullptr;
+  const schema::Service* service = nullptr;
+  store::Store* store = nullptr;
+  storage::Engine* engine = nullptr;  // for its incarnation in tokens only
+  feed::Feed* feed = nullptr;
+  std::string token_key;  // signs page and resume tokens; from the database, shared by its nodes
+};
+
+// How a method is called: where real/ finds request type and streaming.
+struct MethodInfo {
+  std::string full_name;  // "/acme.network.v1.VpcService/CreateVpc"
+  const google::protobuf::Descriptor* request = nullptr;
+  const google::protobuf::Descriptor* response = nullptr;
+  bool server_streaming = false;
+  std::vector<schema::HttpRule> http;
+};
+
+struct DispatcherOptions {
+  size_t max_requests_in_flight = 4096;  // more: OVERLOADED with RetryInfo
+  size_t max_streams = 20000;
+  size_t max_batch_ops = 500;
+};
+
+class Dispatcher {
+ public:
+  virtual ~Dispatcher() = default;
+
+  // nullptr: UNIMPLEMENTED.
+  [[nodiscard]] virtual const MethodInfo* find(std::string_view full_name) const = 0;
+  [[nodiscard]] virtual const std::vector<const MethodInfo*>& methods() const = 0;
+  [[nodiscard]] virtual std::unique_ptr<google::protobuf::Message> new_request(
+      const MethodInfo& method) const = 0;
+
+  virtual Task<absl::StatusOr<std::unique_ptr<google::protobuf::Message>>> call(
+      const MethodInfo& method, CallContext context,
+      std::unique_ptr<google::protobuf::Message> request) = 0;
+
+  // For server-streaming methods. Returns when the stream is over.
+  virtual Task<absl::Status> stream(const MethodInfo& method, CallContext context,
+                                    std::unique_ptr<google::protobuf::Message> request,
+                                    ResponseStream& responses) = 0;
+
+  // Lets new work be refused (SHUTTING_DOWN) and streams end; returns when nothing is in flight.
+  virtual Task<void> drain() = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Dispatcher> BuildDispatcher(Env& env,
+                                                          std::vector<Deployment> deployments,
+                                                          DispatcherOptions options);
+
+}  // namespace holdfast::server

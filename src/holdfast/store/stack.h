@@ -1,0 +1,29 @@
+// The only place that constructs the layers of a store and puts them in order.
+#pragma once
+
+#include <memory>
+
+#include "holdfast/store/hooks.h"
+#include "holdfast/store/store.h"
+
+namespace holdfast::store {
+
+struct StoreOptions {
+  Region region;
+  // More changed rows than this aren't put into one batch.
+  size_t max_batch_ops = 500;
+  // A deletion with at most so many dependants, all local, is one batch.
+  size_t max_inline_dependants = 100;
+  // How often a write that lost against others is tried again.
+  int max_attempts = 8;
+  // Cached resources, by bytes of their bodies; 0: no cache.
+  size_t cache_bytes = 16 << 20;
+};
+
+// `schema`, `engine` and `hooks` outlive the store.
+[[nodiscard]] std::unique_ptr<Store> BuildStore(Env& env, const schema::Schema& schema,
+                                                const schema::Service& service,
+                                                storage::Engine& engine,
+                                                const HookRegistry& hooks, StoreOptions options);
+
+}  // namespace holdfast::store

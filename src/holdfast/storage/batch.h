@@ -1,8 +1,8 @@
 // The vocabulary of a commit: guards and changes that an Engine does together or not at all.
 //
-// Order. An engine runs a batch as: the request record; guards; changes; checks; each in the order
-// of `Phase`, then of the op's type in `Op`, then of position. The failing op that it reports is
-// the first in this order, in every engine.
+// Order. An engine runs a batch as: the request record; guards; changes; checks; that is in the
+// order of the op's type in `Op`, then of position. Each op sees what those before it did. The
+// failing op that an engine reports is the first in this order, in every engine.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,8 @@ struct RequireRow {
 
 // --- changes --------------------------------------------------------------------------------------
 
-// A new resource. Over nothing or a tombstone; else fails with the state observed.
+// A new resource. Over nothing or a tombstone; else fails with the state observed; then with the
+// first of `unique` that is taken.
 struct CreateRow {
   Row row;  // stamp and revision are the engine's
   std::vector<Edge> edges;
@@ -49,7 +50,10 @@ struct CreateRow {
 };
 
 // Replaces a row's version, state, pending, round, delete_time, body, fields and outgoing. The row
-// must be there with this uid and version `expected`; else fails with what was observed.
+// must be there (a tombstone isn't) with this uid and version `expected`; else fails with what was
+// observed; then with the first of `added_unique` that is taken. What is removed goes before what
+// is added. An edge is one (target, source, field): removing one that isn't there does nothing,
+// adding one that is there replaces its behavior.
 struct UpdateRow {
   Row row;
   Version expected;
@@ -71,8 +75,9 @@ struct SetState {
   Timestamp delete_time;
 };
 
-// Turns the row into a tombstone: body, fields, outgoing, edges and unique values go. Fails like
-// UpdateRow; `expected` may be left out when the uid suffices.
+// Turns the row into a tombstone: body, fields, outgoing, pending, round, and the edges and unique
+// values named here go; uid, stamp and version stay. Fails like UpdateRow; `expected` may be left
+// out when the uid suffices.
 struct EraseRow {
   ResourceKey key;
   Uid uid;
@@ -83,7 +88,8 @@ struct EraseRow {
 };
 
 // used += n (n may be negative). The row is made with `default_max` if it isn't there.
-// Fails (kLimit) above max, with used and max; below zero is a bug.
+// Fails (kLimit) if n is positive and used would be above max, with used (before this op) and max;
+// below zero is a bug.
 struct TakeLimit {
   LimitKey key;
   int64_t n = 0;
@@ -109,7 +115,8 @@ struct RequireNoInbound {
   ResourceKey key;
 };
 
-// No resource (of any state but GONE) of these kinds has a name that begins with `key.name/`.
+// No resource (of any state but GONE) of these kinds has a name that begins with `key.name/`. Fails
+// with the first in order of (kind, name).
 struct RequireNoChildren {
   ResourceKey key;
   std::vector<KindName> kinds;
@@ -167,7 +174,7 @@ struct Batch {
 struct Commit {
   absl::Status status;             // of the failing op's Explain
   std::optional<Failure> failure;  // nullopt: committed
-  Revision revision;               // of this batch
+  Revision revision;               // of this batch; means nothing for a rehearsal
 
   [[nodiscard]] bool ok() const { return !failure.has_value(); }
 };

@@ -21,8 +21,12 @@ namespace holdfast::storage {
 
 // Pages are bounded: larger limits are cut to this.
 inline constexpr size_t kMaxPage = 1000;
+// Where a query names no limit of its own: at most so many bytes of bodies a page (at least one
+// row), so that a page of large resources fits into memory.
+inline constexpr size_t kMaxPageBytes = 4 << 20;
 
-// Which parts of rows to read: bodies are most of the bytes.
+// Which parts of rows to read: bodies are most of the bytes. kShadow: without body, fields and
+// outgoing.
 enum class Fields { kAll, kShadow };
 
 enum class Tombstones { kSkip, kInclude };
@@ -112,8 +116,9 @@ class Snapshot {
                                                              size_t limit) = 0;
   virtual Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) = 0;
   virtual Task<absl::StatusOr<std::optional<PutRequest>>> request(std::string id) = 0;
-  // Changes behind `from`. OUT_OF_RANGE / RESUME_TOO_OLD below the purge's floor or for another
-  // incarnation.
+  // Changes behind `from`: the latest state of each row, at most kMaxPageBytes of bodies.
+  // OUT_OF_RANGE / RESUME_TOO_OLD below the purge's floor (a tombstone behind `from` has been
+  // forgotten), for a revision that isn't there yet, or for another incarnation.
   virtual Task<absl::StatusOr<FeedPage>> feed(Cursor from, size_t limit) = 0;
 };
 
@@ -135,8 +140,8 @@ class Engine {
 
   virtual Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() = 0;
 
-  // Forgets tombstones deleted and requests made before `before`, at most `limit` of each, and
-  // raises the feed's floor in the same transaction.
+  // Forgets tombstones deleted and requests made before `before`, at most `limit` of each (those
+  // of the lowest revision first), and raises the feed's floor in the same transaction.
   virtual Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) = 0;
 
   // Called after each commit, with its revision, on no particular thread. One listener; set it

@@ -30,7 +30,8 @@ enum PendingBit : uint32_t {
 struct Row {
   ResourceKey key;
   Uid uid;
-  // One more than the stamp of the name's last tombstone; the engine sets it at creation.
+  // One more than the stamp of the name's last tombstone (1 without one); the engine sets it at
+  // creation.
   int64_t stamp = 0;
   Version version;
   Revision revision;  // set by the engine at commit

@@ -1,0 +1,89 @@
+// The Env for tests: one thread, virtual time, and a seeded choice among the tasks that could run.
+// The same seed gives the same run; other seeds give other orders of what is concurrent.
+//
+// Nothing runs but inside of run(), run_until(), run_until_idle() and advance(). Time stands still
+// while anything is runnable. For one thread only, whatever the interfaces promise.
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "holdfast/base/check.h"
+#include "holdfast/env/env.h"
+
+namespace holdfast {
+
+class ManualEnv final : public Env {
+ public:
+  // How much virtual time run() and run_until() let pass before they give up: periodic work would
+  // keep a test that waits for something impossible busy for ever.
+  static constexpr Duration kPatience = Seconds(3600);
+  // Tasks that run one after another without time passing: more is a livelock, and fails a check.
+  static constexpr int64_t kMaxStepsAtOneTime = 10'000'000;
+  // Wall time at the start: 2024-01-01T00:00:00Z.
+  static constexpr Timestamp kStart = Timestamp(1'704'067'200'000'000);
+
+  explicit ManualEnv(uint64_t seed = 1);
+  // Drops what is still suspended or waiting; destructors of coroutine frames run in here.
+  ~ManualEnv() override;
+  ManualEnv(const ManualEnv&) = delete;
+  ManualEnv& operator=(const ManualEnv&) = delete;
+
+  [[nodiscard]] Clock& clock() override;
+  [[nodiscard]] Random& random() override;
+  [[nodiscard]] Executor executor() override;
+  [[nodiscard]] Task<void> sleep(Duration d) override;
+  void post_after(Duration d, std::function<void()> f) override;
+  // Runs the work as tasks of this env, in order.
+  [[nodiscard]] std::unique_ptr<Worker> make_worker(std::string_view name) override;
+
+  // Runs all that can run now, without letting time pass.
+  void run_until_idle();
+  // Runs until `holds`, asked after every step, letting time pass where nothing else is to do.
+  // Returns false if it can't come true: nothing is left to run, or `patience` has passed.
+  [[nodiscard]] bool run_until(const std::function<bool()>& holds, Duration patience = kPatience);
+  // Lets `d` of time pass, running what falls due on the way.
+  void advance(Duration d);
+
+  // Runs the task to its end and returns its result. Fails a check where run_until returns false.
+  template <class T>
+  T run(Task<T> task, Duration patience = kPatience) {
+    if constexpr (std::is_void_v<T>) {
+      bool done = false;
+      start(std::move(task), [&done](const std::exception_ptr& failure) {
+        HF_CHECK(failure == nullptr) << "an exception out of the task";
+        done = true;
+      });
+      drive([&done] { return done; }, patience);
+    } else {
+      std::optional<T> result;
+      start(std::move(task), [&result](const std::exception_ptr& failure, T value) {
+        HF_CHECK(failure == nullptr) << "an exception out of the task";
+        result.emplace(std::move(value));
+      });
+      drive([&result] { return result.has_value(); }, patience);
+      return std::move(*result);
+    }
+  }
+
+ private:
+  class Core;
+  class CoreExecutor;
+  class SerialWorker;
+
+  template <class T, class Done>
+  void start(Task<T> task, Done done) {
+    boost::asio::co_spawn(executor(), std::move(task), std::move(done));
+  }
+  void drive(const std::function<bool()>& done, Duration patience);
+
+  std::shared_ptr<Core> core_;  // shared with executors, which coroutines in events keep longer
+};
+
+}  // namespace holdfast

@@ -37,6 +37,12 @@ class HookContext {
   // The write fails (and is tried again from the start) unless this resource is still as read.
   virtual void require_unchanged(const google::protobuf::Message& resource) = 0;
 
+  // Of all writes whose hooks call this with the same name only one commits at a time: the others
+  // lose their guard and start anew. For rules over rows that don't exist yet ("no two subnets
+  // overlap"), which no guard on a row can hold. Different names may share one of kHookLocks slots
+  // (a PutCursor compare-and-set on "hook-lock/<slot>"), so that nothing piles up.
+  virtual Task<absl::Status> serialize_on(std::string_view name) = 0;
+
   // Puts another op into the same batch; hooks run for it too (at most kMaxHookDepth deep). Its
   // failures come out as INTERNAL with the path of labels ("project.create/vpc/subnet"), because
   // the client didn't ask for it; except LIMIT_EXCEEDED, which stays what it is.
@@ -44,6 +50,7 @@ class HookContext {
 };
 
 inline constexpr int kMaxHookDepth = 8;
+inline constexpr uint64_t kHookLocks = 1024;
 
 // For one kind. All methods default to doing nothing.
 class Hook {

@@ -53,7 +53,7 @@ build-times:  ## slowest files of the last build; fails any over 15 s
 
 fresh:  ## prove in a bare Debian (debootstrap) that a clone needs nothing else; FRESH="command"
 	@tools/setup check
-	@tools/fresh $(FRESH)
+	@tools/fresh "$(FRESH)"
 
 clean:  ## forget all builds (keeps ./data)
 	rm -rf build

@@ -38,7 +38,8 @@ ProbeResult RunProbe(const std::string& name) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  const std::string command = "env -u GTEST_OUTPUT HOLDFAST_REQUIREMENTS_DIR=" + folder.string() + " " + self +
+  const std::string command = "env -u GTEST_OUTPUT HOLDFAST_REQUIREMENTS_DIR=" + folder.string() +
+                              " " + self +
                               " --gtest_also_run_disabled_tests --gtest_filter=CoversProbe." +
                               "DISABLED_" + name + " >/dev/null 2>&1";
   ProbeResult result;

@@ -1,0 +1,237 @@
+#include "holdfast/storage/memory/memory_engine.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "holdfast/storage/memory/reader.h"
+#include "holdfast/storage/memory/tables.h"
+#include "holdfast/storage/memory/transaction.h"
+
+namespace holdfast::storage {
+namespace {
+
+using memory::KeptRequest;
+using memory::Reader;
+using memory::Tables;
+using memory::Transaction;
+
+// To the end of the executor's queue: where a real database would make the caller wait, others run.
+Task<void> Suspend() { co_await boost::asio::post(boost::asio::use_awaitable); }
+
+absl::Status Explained(const Batch& batch, const Failure& failure) {
+  if (failure.op < batch.explains.size() && batch.explains[failure.op] != nullptr) {
+    return batch.explains[failure.op](failure);
+  }
+  return absl::InternalError(
+      absl::StrCat(batch.label, ": operation ", failure.op, " failed ", failure.message));
+}
+
+class MemorySnapshot final : public Snapshot {
+ public:
+  // shared_ptr: a snapshot may outlive its engine.
+  MemorySnapshot(std::shared_ptr<Tables> tables, std::string incarnation)
+      : tables_(std::move(tables)), incarnation_(std::move(incarnation)) {
+    const std::lock_guard lock(tables_->mutex);
+    at_ = tables_->revision;
+    floor_ = tables_->floor;
+    tables_->snapshots.insert(at_);
+  }
+  ~MemorySnapshot() override {
+    const std::lock_guard lock(tables_->mutex);
+    tables_->release_snapshot(at_);
+  }
+  MemorySnapshot(const MemorySnapshot&) = delete;
+  MemorySnapshot& operator=(const MemorySnapshot&) = delete;
+
+  [[nodiscard]] Revision revision() const override { return at_; }
+
+  Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
+                                                            Fields fields) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().get(keys, fields);
+  }
+
+  Task<absl::StatusOr<ScanPage>> scan(ScanQuery query) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().scan(query);
+  }
+
+  Task<absl::StatusOr<InboundPage>> inbound(InboundQuery query) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().inbound(query);
+  }
+
+  Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().count_inbound(target, behaviors);
+  }
+
+  Task<absl::StatusOr<ScanPage>> duties(DutyQuery query) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().duties(query);
+  }
+
+  Task<absl::StatusOr<std::optional<LimitRow>>> limit(LimitKey key) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    std::optional<LimitRow> answer;
+    if (const LimitRow* row = tables_->limits.find(key, at_)) answer = *row;
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
+                                                     size_t limit) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().limits(after, limit);
+  }
+
+  Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    std::optional<std::string> answer;
+    if (const std::string* value = tables_->cursors.find(name, at_)) answer = *value;
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<std::optional<PutRequest>>> request(std::string id) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    std::optional<PutRequest> answer;
+    if (const KeptRequest* kept = tables_->requests.find(id, at_)) answer = kept->request;
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<FeedPage>> feed(Cursor from, size_t limit) override {
+    co_await Suspend();
+    const std::lock_guard lock(tables_->mutex);
+    co_return reader().feed(from, limit, incarnation_, floor_);
+  }
+
+ private:
+  [[nodiscard]] Reader reader() const { return {*tables_, at_}; }
+
+  std::shared_ptr<Tables> tables_;
+  std::string incarnation_;
+  Revision at_;
+  Revision floor_;
+};
+
+class MemoryEngine final : public Engine {
+ public:
+  MemoryEngine(Env& env, MemoryEngineOptions options)
+      : env_(env), incarnation_(std::move(options.incarnation)) {}
+
+  [[nodiscard]] const std::string& incarnation() const override { return incarnation_; }
+
+  Task<Commit> commit(Batch batch) override {
+    co_await Suspend();
+    Commit answer = run(batch);
+    if (answer.ok() && batch.mode == Batch::Mode::kCommit && listener_ != nullptr) {
+      listener_(answer.revision);
+    }
+    // The answer comes later than the commit: others may have seen it before.
+    co_await Suspend();
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() override {
+    co_await Suspend();
+    co_return std::make_unique<MemorySnapshot>(tables_, incarnation_);
+  }
+
+  Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) override {
+    co_await Suspend();
+    co_return forget(before, limit);
+  }
+
+  void on_commit(std::function<void(Revision)> listener) override {
+    listener_ = std::move(listener);
+  }
+
+ private:
+  [[nodiscard]] Commit run(const Batch& batch) {
+    const Timestamp now = env_.clock().now();
+    const std::lock_guard lock(tables_->mutex);
+    const Revision revision(tables_->revision.value() + 1);
+    Commit answer;
+    answer.failure = Transaction(*tables_, revision, now).run(batch.ops);
+    if (answer.failure.has_value()) {
+      tables_->undo();
+      answer.status = Explained(batch, *answer.failure);
+    } else if (batch.mode == Batch::Mode::kRehearse) {
+      tables_->undo();
+    } else {
+      tables_->keep(revision);
+      answer.revision = revision;
+    }
+    return answer;
+  }
+
+  [[nodiscard]] PurgeResult forget(Timestamp before, size_t limit) {
+    const std::lock_guard lock(tables_->mutex);
+    const Revision now(tables_->revision.value() + 1);
+    PurgeResult result;
+    forget_tombstones(before, limit, now, result);
+    forget_requests(before, limit, now, result);
+    if (result.tombstones > 0 || result.requests > 0) tables_->keep(now);
+    return result;
+  }
+
+  void forget_tombstones(Timestamp before, size_t limit, Revision now, PurgeResult& result) {
+    for (const auto& [revision, key] : tables_->changes) {
+      const Row* row = tables_->rows.find(key, tables_->revision);
+      const bool old = row != nullptr && row->revision == revision &&
+                       row->state == RowState::kGone && row->delete_time < before;
+      if (!old) continue;
+      if (static_cast<size_t>(result.tombstones) == limit) {
+        result.more = true;
+        return;
+      }
+      tables_->floor = std::max(tables_->floor, revision);
+      tables_->rows.put(key, std::nullopt, now);
+      ++result.tombstones;
+    }
+  }
+
+  void forget_requests(Timestamp before, size_t limit, Revision now, PurgeResult& result) {
+    std::vector<std::pair<Timestamp, std::string>> old;
+    tables_->requests.visit("", tables_->revision,
+                            [&](const std::string& id, const KeptRequest& kept) {
+                              if (kept.made < before) old.emplace_back(kept.made, id);
+                              return true;
+                            });
+    std::sort(old.begin(), old.end());
+    if (old.size() > limit) {
+      result.more = true;
+      old.resize(limit);
+    }
+    for (const auto& [made, id] : old) tables_->requests.put(id, std::nullopt, now);
+    result.requests = static_cast<int64_t>(old.size());
+  }
+
+  Env& env_;
+  std::string incarnation_;
+  // shared_ptr: with the snapshots that are out.
+  std::shared_ptr<Tables> tables_ = std::make_shared<Tables>();
+  std::function<void(Revision)> listener_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> NewMemoryEngine(Env& env, MemoryEngineOptions options) {
+  return std::make_unique<MemoryEngine>(env, std::move(options));
+}
+
+}  // namespace holdfast::storage

@@ -47,12 +47,14 @@ enum class FailureClass {
 
 struct Failure {
   FailureClass failure_class = FailureClass::kBug;
-  size_t step = 0;          // index in the batch; Batch::size() is the pseudo-step `commit`
+  size_t step = 0;          // index in the batch; Batch::size() is the pseudo-step `commit`: what
+                            // fails before the first step, at the end, or as a whole
   size_t execution = 0;     // which of the step's bind rows
   std::string label;        // path: "project.create/vpc.create/subnet"
   std::string constraint;   // kConstraint: its name; kGuard: the guard's
-  Row observed;             // kGuard: what the guard's row held after its first column;
-                            // kRowCount: the count
+  Row observed;             // kGuard: what the guard's row held after its first column; else the
+                            // first row of Step::observe (empty if there was none)
+  int64_t rows = 0;         // kRowCount: how many there were
   std::string sqlstate;     // PostgreSQL's, or SQLite's extended code as "SQLITE_BUSY"
   std::string message;      // the database's own words, for logs
 };
@@ -62,7 +64,8 @@ struct Failure {
 class ErrorMap {
  public:
   using Mapper = std::function<absl::Status(const Failure&)>;
-  // `constraint`: as the driver's dialect names it (see Statement::constraint names in sqlite/).
+  // `constraint`: as the driver names it. SQLite has no names for most of them; see
+  // sqlite/constraint_names.h for what stands in.
   ErrorMap& on_constraint(std::string constraint, Mapper mapper);
   ErrorMap& on_guard(Mapper mapper);
   ErrorMap& on_row_count(Mapper mapper);
@@ -96,6 +99,9 @@ struct Step {
   Expect expect;
   ErrorMap errors;
   std::string guard_name;  // Expect::Guard: its name in failures
+  // A query with the same parameters for what a row count or a constraint alone doesn't tell. It
+  // sees the transaction as the failed execution left it; its first row is Failure::observed.
+  std::string observe;
 };
 
 // Steps that belong together: what a function returns. Fragments nest.
@@ -123,6 +129,11 @@ class Batch {
   // The handle of the fragment's first step.
   StepHandle add(std::string_view label, Fragment fragment);
 
+  // A rehearsal runs everything and then undoes it: its outcome is what a commit's would have been.
+  enum class Mode { kCommit, kRehearse };
+  void set_mode(Mode mode) { mode_ = mode; }
+  [[nodiscard]] Mode mode() const { return mode_; }
+
   // With a key the outcome of an ambiguous commit can be found out. See database.h.
   void set_idempotency_key(std::string key) { idempotency_key_ = std::move(key); }
 
@@ -135,12 +146,13 @@ class Batch {
   std::string label_;
   std::vector<Step> steps_;
   std::string idempotency_key_;
+  Mode mode_ = Mode::kCommit;
 };
 
 class Outcome {
  public:
   [[nodiscard]] static Outcome Committed(std::vector<std::vector<Row>> rows);
-  // Maps the failure by the failing step's ErrorMap.
+  // Labels the failure, and maps it by the failing step's ErrorMap.
   [[nodiscard]] static Outcome Failed(const Batch& batch, Failure failure);
 
   [[nodiscard]] bool ok() const { return !failure_.has_value(); }

@@ -17,7 +17,8 @@ inline constexpr size_t kMaxNameBytes = 1024;
 inline constexpr size_t kMaxIdBytes = 256;
 
 // Is this a well-formed id, the part of a name that clients choose? 1 to 256 bytes of letters,
-// digits and -._~+:@%=, not "-" (the wildcard), not "." or "..". INVALID_ARGUMENT says what is wrong.
+// digits and -._~+:@%=, not "-" (the wildcard), not "." or "..". INVALID_ARGUMENT says what is
+// wrong.
 [[nodiscard]] absl::Status CheckId(std::string_view id);
 
 // A name or pattern as its segments; views into `text`.
@@ -43,7 +44,8 @@ class NamePattern {
   [[nodiscard]] bool matches(std::string_view name) const;
   // The values of variables() in order; nullopt if it doesn't match.
   [[nodiscard]] std::optional<std::vector<std::string>> values(std::string_view name) const;
-  // The parent's name: the first segments of `name`, as many as parent_text() has. `name` must match.
+  // The parent's name: the first segments of `name`, as many as parent_text() has. `name` must
+  // match.
   [[nodiscard]] std::string_view parent_of(std::string_view name) const;
 
   // What List and Watch take as `parent`: the pattern without the last two segments

@@ -56,9 +56,9 @@ struct IndexRule {
 };
 
 struct Kind {
-  KindName name;        // "network.acme.com/Vpc"
-  std::string singular;  // "vpc": the resource field of Create, in snake_case
-  std::string plural;    // "vpcs": the resource field of List, in snake_case
+  KindName name;             // "network.acme.com/Vpc"
+  std::string singular;      // "vpc": the resource field of Create, in snake_case
+  std::string plural;        // "vpcs": the resource field of List, in snake_case
   std::string message_name;  // "Vpc"
   const Service* service = nullptr;
   const google::protobuf::Descriptor* message = nullptr;
@@ -153,8 +153,8 @@ struct Service {
 // A finding of the compiler or the linter.
 struct Diagnostic {
   std::string file;
-  int line = 0;    // from 1; 0: the file as a whole
-  int column = 0;  // from 1
+  int line = 0;      // from 1; 0: the file as a whole
+  int column = 0;    // from 1
   std::string rule;  // "reference-unknown-kind"; "syntax" for the compiler's own
   std::string message;
 
@@ -209,7 +209,6 @@ class Schema {
 
 // What in `next` would break users or stored data of `before`: kinds, fields, patterns or methods
 // gone, numbers or types changed, references made stricter. Empty: compatible.
-[[nodiscard]] std::vector<Diagnostic> FindBreakingChanges(const Schema& before,
-                                                          const Schema& next);
+[[nodiscard]] std::vector<Diagnostic> FindBreakingChanges(const Schema& before, const Schema& next);
 
 }  // namespace holdfast::schema

@@ -103,8 +103,7 @@ def own_header_first(tree: Tree) -> list[Finding]:
     """x.cc includes x.h before anything else, so that x.h can't lean on what came before."""
     findings = []
     for source in tree.cpp:
-        stem = re.sub(r"(_(test|fuzz|bench))?\.cc$", "", source.path)
-        own = stem + ".h"
+        own = source.path.removesuffix(".cc") + ".h"
         if source.is_header or own not in tree.by_path or not source.includes:
             continue
         line, first = source.includes[0]

@@ -88,6 +88,10 @@ ALLOWED = [
     {_BASE: _body("auto t = clock.time(0); deadline_time(0); env.rand();")},
     {_BASE: "Task<void> sleep(Duration d);\n"},
     {"src/holdfast/base/planted_test.cc": _body("std::thread worker(Run);")},
+    {"src/holdfast/testing/CMakeLists.txt": "hf_module(testing RANK 1 DEPS base)\n",
+     "src/holdfast/testing/README.md": "# testing\n",
+     "src/holdfast/testing/covers.h": "#pragma once\n",
+     "src/holdfast/env/planted_test.cc": '#include "holdfast/testing/covers.h"\n'},
     {"src/holdfast/base/ids.h": "#pragma once\nstruct O { bool fast = false; };\n"
                                 "bool Id(int seed);\n"},
 ]

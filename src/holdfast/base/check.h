@@ -26,7 +26,7 @@ struct Voidify {
 
 }  // namespace holdfast::internal
 
-#define HF_CHECK(condition)                         \
-  (condition) ? (void)0                             \
-              : ::holdfast::internal::Voidify() &   \
+#define HF_CHECK(condition)                       \
+  (condition) ? (void)0                           \
+              : ::holdfast::internal::Voidify() & \
                     ::holdfast::internal::CheckFailure(__FILE__, __LINE__, #condition).stream()

@@ -144,9 +144,9 @@ std::optional<Message> Attached(const absl::Status& status) {
 class ViolationBudget {
  public:
   [[nodiscard]] bool take(const ErrorDetails::Violation& violation) {
-    const size_t size =
-        violation.type.size() + std::min(violation.subject.size(), kMaxErrorTextBytes) +
-        std::min(violation.description.size(), kMaxErrorTextBytes) + kOverhead;
+    const size_t size = violation.type.size() +
+                        std::min(violation.subject.size(), kMaxErrorTextBytes) +
+                        std::min(violation.description.size(), kMaxErrorTextBytes) + kOverhead;
     if (size > left_) return false;
     left_ -= size;
     return true;

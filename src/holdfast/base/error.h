@@ -48,9 +48,9 @@ enum class Reason {
   // OUT_OF_RANGE
   kResumeTooOld,
   // RESOURCE_EXHAUSTED
-  kLimitExceeded,  // a declared limit; see the quota failure
-  kOverloaded,     // too much at once; retry later
-  kTooManyMatches, // sorting without an index would look at too much
+  kLimitExceeded,   // a declared limit; see the quota failure
+  kOverloaded,      // too much at once; retry later
+  kTooManyMatches,  // sorting without an index would look at too much
   // UNAVAILABLE
   kDatabaseUnavailable,
   kCommitUnknown,  // the write may or may not have happened

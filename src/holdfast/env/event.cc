@@ -87,7 +87,7 @@ struct Signal::State {
   uint64_t generation = 0;
   uint64_t last_wait = 0;
   std::map<Key, Waiter> waiters;
-  Env* env = nullptr;               // of all waits that have an end
+  Env* env = nullptr;                // of all waits that have an end
   std::optional<Duration> timer_at;  // when the timer under way fires
 
   static Task<void> Suspend(Wait wait) {

@@ -173,7 +173,7 @@ class ManualEnv::SerialWorker final : public Worker {
     });
   }
 
-  std::shared_ptr<Core> core_;                               // as executors do
+  std::shared_ptr<Core> core_;                                // as executors do
   std::shared_ptr<State> state_ = std::make_shared<State>();  // shared with the scheduled task
 };
 

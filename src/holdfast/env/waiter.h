@@ -24,7 +24,8 @@ class Waiter {
   [[nodiscard]] static Waiter Of(Handler handler) {
     const Executor executor = boost::asio::get_associated_executor(handler);
     // post() with the handler alone goes straight to its own executor, in one hop.
-    return Waiter(executor, [h = std::move(handler)]() mutable { boost::asio::post(std::move(h)); });
+    return Waiter(executor,
+                  [h = std::move(handler)]() mutable { boost::asio::post(std::move(h)); });
   }
 
   // Posts the coroutine to its own executor. Does nothing the second time, and nothing when the

@@ -133,6 +133,13 @@ bool IsReference(const pb::FieldDescriptor* field) {
   return !field->options().GetExtension(google::api::resource_reference).type().empty();
 }
 
+bool IsWord(std::string_view text) {
+  auto letter = [](char c) { return IsLower(c) || IsUpper(c); };
+  return !text.empty() && letter(text[0]) && std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter(c) || IsDigit(c) || c == '_';
+  });
+}
+
 std::string ToSnakeCase(std::string_view text) {
   std::string result;
   for (size_t i = 0; i < text.size(); ++i) {

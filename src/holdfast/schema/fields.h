@@ -47,6 +47,8 @@ struct AnnotatedFields {
 // Is it one that names other resources, by google.api.resource_reference?
 [[nodiscard]] bool IsReference(const google::protobuf::FieldDescriptor* field);
 
+// Letters, digits and underscores, a letter first: what singulars and plurals are made of.
+[[nodiscard]] bool IsWord(std::string_view text);
 // "FirewallRule" and "firewallRule" -> "firewall_rule"; "DNSZone" -> "dns_zone".
 [[nodiscard]] std::string ToSnakeCase(std::string_view text);
 // "firewall_rules" -> "FirewallRules".

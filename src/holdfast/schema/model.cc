@@ -67,9 +67,10 @@ void FillNames(KindDraft& draft) {
   Kind& kind = draft.kind;
   kind.name = KindName(draft.resource.type());
   kind.message_name = kind.message->name();
-  kind.singular = ToSnakeCase(draft.resource.singular().empty() ? kind.message_name
-                                                                : draft.resource.singular());
-  kind.plural = ToSnakeCase(draft.resource.plural());
+  const std::string& singular =
+      draft.resource.singular().empty() ? kind.message_name : draft.resource.singular();
+  if (IsWord(singular)) kind.singular = ToSnakeCase(singular);
+  if (IsWord(draft.resource.plural())) kind.plural = ToSnakeCase(draft.resource.plural());
   kind.name_field = kind.message->FindFieldByName("name");
   kind.metadata_field = kind.message->FindFieldByName("metadata");
   for (const std::string& text : draft.resource.pattern()) {

@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+"""The reports of tools/ fail when they should: run by ctest as `tools`."""
+import json
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+
+
+class RequirementsTest(unittest.TestCase):
+    def report(self, closed: str, records: str) -> tuple[int, dict]:
+        with tempfile.TemporaryDirectory() as folder:
+            closed_file = pathlib.Path(folder) / "closed"
+            closed_file.write_text(closed)
+            (pathlib.Path(folder) / "base_test.txt").write_text(records)
+            result = subprocess.run(
+                [TOOLS / "requirements", "--closed", closed_file, "--records", folder],
+                capture_output=True, text=True, check=False)
+        return result.returncode, json.loads(result.stdout.splitlines()[-1])
+
+    def test_passes_when_every_number_has_a_test(self):
+        self.assertEqual(self.report("R3-R4 # two\nS15\n", "R3\tA.B\nR4\tA.B\nS15\tC.D\n"),
+                         (0, {"covered": 3, "open": []}))
+
+    def test_fails_and_names_the_numbers_without_one(self):
+        self.assertEqual(self.report("R3-R5\n", "R4\tA.B\n"),
+                         (1, {"covered": 1, "open": ["R3", "R5"]}))
+
+    def test_a_number_outside_the_list_counts_for_nothing(self):
+        self.assertEqual(self.report("R3\n", "R33\tA.B\n"), (1, {"covered": 0, "open": ["R3"]}))
+
+
+class BuildTimesTest(unittest.TestCase):
+    def run_on(self, log: str) -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            tools, build = pathlib.Path(folder) / "tools", pathlib.Path(folder) / "build/release"
+            tools.mkdir()
+            build.mkdir(parents=True)
+            (tools / "build-times").write_text((TOOLS / "build-times").read_text())
+            (build / ".ninja_log").write_text("# ninja log v5\n" + log)
+            return subprocess.run(["python3", tools / "build-times"], capture_output=True,
+                                  check=False).returncode
+
+    def test_passes_files_under_the_limit(self):
+        self.assertEqual(self.run_on("0\t14000\t0\ta.cc.o\tx\n"), 0)
+
+    def test_fails_a_file_over_the_limit(self):
+        self.assertEqual(self.run_on("0\t16000\t0\ta.cc.o\tx\n"), 1)
+
+    def test_judges_a_file_by_its_latest_build(self):
+        self.assertEqual(self.run_on("0\t16000\t0\ta.cc.o\tx\n0\t100\t0\ta.cc.o\tx\n"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

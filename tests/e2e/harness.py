@@ -1,0 +1,193 @@
+"""Runs a real holdfastd as a process and talks to it in JSON, with nothing but Python's library.
+
+The tests here know the server only from outside: its program, its configuration file, its HTTP
+interface. What they prove they record as the C++ tests do, below HOLDFAST_REQUIREMENTS_DIR.
+"""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+SOURCE = pathlib.Path(os.environ.get("HOLDFAST_SOURCE", pathlib.Path(__file__).parents[2]))
+BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", SOURCE / "build/release/bin"))
+ARCHIVE_PROTOS = SOURCE / "examples/archive/proto"
+NETWORK_PROTOS = SOURCE / "examples/network/proto"
+
+
+class ApiError(Exception):
+    """An error answer: HTTP status and the google.rpc.Status in JSON."""
+
+    def __init__(self, status, body):
+        super().__init__(f"HTTP {status}: {json.dumps(body)[:2000]}")
+        self.status = status
+        self.body = body.get("error", {}) if isinstance(body, dict) else {}
+
+    @property
+    def reason(self):
+        for detail in self.body.get("details", []):
+            if detail.get("@type", "").endswith("google.rpc.ErrorInfo"):
+                return detail.get("reason")
+        return None
+
+
+class Gone(Exception):
+    """The server didn't answer: it may or may not have done what was asked."""
+
+
+class Server:
+    """One holdfastd on a data folder; may be killed and started again on the same data."""
+
+    def __init__(self, folder, services, program="holdfastd"):
+        self.folder = pathlib.Path(folder)
+        self.program = BIN / program
+        self.process = None
+        self.http = None
+        self.grpc = None
+        self.config = self.folder / "holdfastd.yaml"
+        lines = ["listen:", "  grpc: 127.0.0.1:0", "  http: 127.0.0.1:0", "deployments:"]
+        for domain, protos in services.items():
+            lines += [
+                f"  - service: {domain}",
+                "    region: local",
+                f"    protos: [{protos}]",
+                f"    database: {{sqlite: {self.folder / (domain + '.db')}}}",
+            ]
+        self.config.write_text("\n".join(lines) + "\n")
+        self.log = open(self.folder / "holdfastd.log", "ab")
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [self.program, "--config", self.config], stdout=subprocess.PIPE, stderr=self.log,
+            text=True)
+        for line in self.process.stdout:
+            found = re.search(r"ready grpc=(\S+) http=(\S+)", line)
+            if found:
+                self.grpc, self.http = found.groups()
+                return self
+        raise RuntimeError(f"holdfastd ended at start: {self.log_tail()}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self):
+        """Stops gracefully; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=30)
+        self.process.stdout.close()
+        return code
+
+    def log_tail(self):
+        self.log.flush()
+        return (self.folder / "holdfastd.log").read_text(errors="replace")[-4000:]
+
+    def rss_mb(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024
+
+    def client(self):
+        return Client(self.http)
+
+
+class Client:
+    """JSON over one kept connection."""
+
+    def __init__(self, address):
+        self.address = address
+        self.connection = None
+
+    def call(self, method, path, body=None, timeout=60, **query):
+        """The parsed answer; ApiError for an error, Gone if there was none."""
+        target = path + ("?" + urllib.parse.urlencode(query, doseq=True) if query else "")
+        payload = None if body is None else json.dumps(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            if self.connection is None:
+                self.connection = http.client.HTTPConnection(self.address, timeout=timeout)
+            self.connection.request(method, target, payload, headers)
+            answer = self.connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Gone(str(error)) from error
+        try:
+            parsed = json.loads(text) if text else {}
+        except ValueError:
+            parsed = {"raw": text.decode(errors="replace")}
+        if answer.status >= 400:
+            raise ApiError(answer.status, parsed)
+        return parsed
+
+    def get(self, path, **query):
+        return self.call("GET", path, **query)
+
+    def list_all(self, path, field, **query):
+        """All pages of a collection."""
+        found, token = [], ""
+        while True:
+            page = self.call("GET", path, pageSize=1000, pageToken=token, **query)
+            found += page.get(field, [])
+            token = page.get("nextPageToken", "")
+            if not token:
+                return found
+
+    def stream(self, path, **query):
+        """Lines of a watch, parsed, until the other side ends it or the caller stops."""
+        connection = http.client.HTTPConnection(self.address, timeout=120)
+        try:
+            connection.request("GET", path + "?" + urllib.parse.urlencode(query, doseq=True))
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise ApiError(answer.status, json.loads(answer.read() or b"{}"))
+            for line in answer:
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, http.client.HTTPException) as error:
+            raise Gone(str(error)) from error
+        finally:
+            connection.close()
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def eventually_start(server, attempts=5):
+    """Starts after a kill; what a crash left must not keep it from starting."""
+    for attempt in range(attempts):
+        try:
+            return server.start()
+        except RuntimeError:
+            if attempt == attempts - 1:
+                raise
+            time.sleep(0.2)
+
+
+def apt_packages_list():
+    """The text of this machine's release list (main, amd64)."""
+    return subprocess.run([SOURCE / "examples/archive/apt-list.sh"], check=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def record(test, *numbers):
+    """Says that a test which passed proves these requirements."""
+    folder = os.environ.get("HOLDFAST_REQUIREMENTS_DIR")
+    if folder:
+        name = pathlib.Path(sys.argv[0]).stem
+        with open(pathlib.Path(folder) / f"{name}.txt", "a", encoding="utf-8") as file:
+            for number in numbers:
+                file.write(f"{number}\t{name}.{test}\n")
+
+
+def temporary_folder():
+    return tempfile.TemporaryDirectory(prefix="holdfast-e2e-")

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""kill -9 in the middle of an import: nothing is lost, nothing is half done.
+
+The archive is imported while the server is killed at random moments and started again. Beside it a
+writer makes groups of suites, each group in one Transact, and a reader on another connection looks
+all the time whether it sees a group in part. At the end the graph must be what the list says, and
+fsck must find nothing.
+
+    kill_test.py                    as in `make check`
+    kill_test.py --program X        another server, for example the one with a planted bug
+    kill_test.py --kills N --seed S
+"""
+
+import argparse
+import json
+import pathlib
+import random
+import subprocess
+import threading
+import time
+import uuid
+
+import harness
+
+GROUP = 20
+SUITE = "kill"
+
+
+class GroupWriter(threading.Thread):
+    """Creates groups of GROUP suites, and deletes them again, each in one Transact."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server = server
+        self.stopped = threading.Event()
+        self.acknowledged = set()
+        self.deleted = set()
+
+    def transact(self, operations):
+        """Until it is done; the request_id makes a repeat harmless."""
+        body = {"operations": operations, "requestId": str(uuid.uuid4())}
+        while not self.stopped.is_set():
+            try:
+                self.server.client().call("POST", "/v1/archive.example.com:transact", body)
+                return True
+            except harness.Gone:
+                time.sleep(0.02)
+            except harness.ApiError as error:
+                if error.status != 503:
+                    raise
+                time.sleep(0.02)
+        return False
+
+    def run(self):
+        group = 0
+        while not self.stopped.is_set():
+            names = [f"group-{group}-{i}" for i in range(GROUP)]
+            made = self.transact([
+                {"createSuite": {"suiteId": name, "suite": {"component": "main"}}}
+                for name in names])
+            if made:
+                self.acknowledged.add(group)
+            if group % 3 == 2 and made:
+                gone = self.transact(
+                    [{"deleteSuite": {"name": f"suites/{name}"}} for name in names])
+                if gone:
+                    self.deleted.add(group)
+            group += 1
+            time.sleep(0.005)
+
+
+class GroupReader(threading.Thread):
+    """Lists all suites in one snapshot, again and again, and counts the members of each group."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server = server
+        self.stopped = threading.Event()
+        self.looks = 0
+        self.torn = []
+
+    @staticmethod
+    def count_groups(suites):
+        counts = {}
+        for suite in suites:
+            name = suite["name"]
+            if name.startswith("suites/group-"):
+                group = int(name.split("-")[1])
+                counts[group] = counts.get(group, 0) + 1
+        return counts
+
+    def run(self):
+        client, address = None, None
+        while not self.stopped.is_set():
+            if address != self.server.http:
+                address = self.server.http
+                client = harness.Client(address)
+            try:
+                # A page is one snapshot; the newest groups sort anywhere, so all of one page count.
+                page = client.get("/v1/suites", pageSize=1000,
+                                  filter='name = "suites/group-*"', orderBy="metadata.create_time desc")
+            except (harness.Gone, harness.ApiError):
+                time.sleep(0.01)
+                continue
+            self.looks += 1
+            counts = self.count_groups(page.get("suites", []))
+            if page.get("nextPageToken"):
+                last = min(counts)  # the page may end in the middle of the oldest group
+                counts.pop(last, None)
+            self.torn += [(g, n) for g, n in counts.items() if n != GROUP]
+
+
+def run_import(server, packages, log):
+    return subprocess.Popen(
+        [harness.BIN / "archive-import", "--server", server.grpc, "--packages", packages,
+         "--suite", SUITE, "--batch", "100", "--patience", "0"],
+        stdout=subprocess.PIPE, stderr=log, text=True)
+
+
+def kill_while_importing(server, packages, kills, rng, log):
+    """The importer is started anew after each kill: it finds out what is there and goes on."""
+    done = 0
+    while done < kills:
+        importer = run_import(server, packages, log)
+        # Mostly while batches are on their way, sometimes while it still lists.
+        delay = rng.uniform(0.05, 0.9)
+        try:
+            code = importer.wait(timeout=delay)
+            if code == 0:
+                print(f"the import was done after {done} kills")
+                return done
+        except subprocess.TimeoutExpired:
+            pass
+        server.kill()
+        done += 1
+        importer.wait()
+        importer.stdout.close()
+        harness.eventually_start(server)
+    return done
+
+
+def check_graph(server, packages, log):
+    """Lets the import finish; the facts that the server gives must be those of the list."""
+    importer = run_import(server, packages, log)
+    out, _ = importer.communicate(timeout=300)
+    assert importer.returncode == 0, "the last import failed; see import.log"
+    again = run_import(server, packages, log)
+    out, _ = again.communicate(timeout=300)
+    result = json.loads(out.strip().splitlines()[-1])
+    assert result["created"] == 0 and result["updated"] == 0, f"something was missing: {result}"
+
+    with open(packages, "rb") as text:
+        facts = json.loads(subprocess.run(
+            [harness.SOURCE / "examples/archive/facts.pl"], stdin=text, check=True,
+            stdout=subprocess.PIPE).stdout)
+    client = server.client()
+    listed = client.list_all(f"/v1/suites/{SUITE}/packages", "packages", readMask="name,depends")
+    assert len(listed) == facts["packages"], (len(listed), facts)
+    references = sum(len(p.get("depends", [])) for p in listed)
+    assert references == facts["references"], (references, facts)
+    referrers = client.get(f"/v1/suites/{SUITE}/packages/libc6:referrers", pageSize=1)
+    by_depends = sum(1 for p in listed if f"suites/{SUITE}/packages/libc6" in p.get("depends", []))
+    assert by_depends == facts["libc6_referrers"], (by_depends, facts)
+    assert int(referrers["totalSize"]) >= by_depends, referrers
+
+
+def check_groups(server, writer):
+    suites = server.client().list_all("/v1/suites", "suites")
+    counts = GroupReader.count_groups(suites)
+    for group in writer.acknowledged - writer.deleted:
+        assert counts.get(group) == GROUP, f"acknowledged group {group}: {counts.get(group)}"
+    for group in writer.deleted:
+        assert group not in counts, f"deleted group {group} is back: {counts[group]}"
+
+
+def fsck(server):
+    subprocess.run([harness.BIN / "holdfast", "--server", server.grpc, "fsck"], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", default="holdfastd")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=None)
+    arguments = parser.parse_args()
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    with harness.temporary_folder() as folder:
+        packages = pathlib.Path(folder) / "Packages"
+        packages.write_bytes(harness.apt_packages_list())
+        server = harness.Server(folder, {"archive.example.com": harness.ARCHIVE_PROTOS},
+                                arguments.program).start()
+        writer, reader = GroupWriter(server), GroupReader(server)
+        writer.start()
+        reader.start()
+        with open(pathlib.Path(folder) / "import.log", "w", encoding="utf-8") as log:
+            kills = kill_while_importing(server, packages, arguments.kills, rng, log)
+            writer.stopped.set()
+            writer.join()
+            reader.stopped.set()
+            reader.join()
+            assert reader.looks > 0, "the reader never got an answer"
+            assert not reader.torn, f"half a batch was visible: {reader.torn[:5]}"
+            check_groups(server, writer)
+            check_graph(server, packages, log)
+        fsck(server)
+        assert kills >= arguments.kills, f"only {kills} kills before the import was done"
+        server.stop()
+        print(f"{kills} kills, {reader.looks} looks, {len(writer.acknowledged)} groups, none torn")
+        harness.record("nothing_is_half_done_after_kill", "T9", "T1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,440 @@
+#include "holdfast/storage/sql/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "holdfast/base/check.h"
+#include "holdfast/base/strings.h"
+#include "holdfast/storage/sql/columns.h"
+
+namespace holdfast::storage::sql {
+namespace {
+
+const batch::Expect kOne = batch::Expect::Exactly(1);
+const batch::Expect kNone = batch::Expect::Exactly(0);
+
+std::vector<KindName> Sorted(const std::vector<KindName>& kinds) {
+  const std::set<KindName> sorted(kinds.begin(), kinds.end());
+  return {sorted.begin(), sorted.end()};
+}
+
+const ResourceKey* KeyOf(const Op& op) {
+  if (const auto* o = std::get_if<RequireRow>(&op)) return &o->key;
+  if (const auto* o = std::get_if<EraseRow>(&op)) return &o->key;
+  if (const auto* o = std::get_if<UpdateRow>(&op)) return &o->row.key;
+  if (const auto* o = std::get_if<SetState>(&op)) return &o->key;
+  if (const auto* o = std::get_if<CreateRow>(&op)) return &o->row.key;
+  if (const auto* o = std::get_if<RequireTarget>(&op)) return &o->key;
+  return nullptr;
+}
+
+}  // namespace
+
+// Rows of one type of op, with their edges and unique values, of several ops together.
+//
+// Statement by statement for many ops isn't op by op; the difference must not show. It would if an
+// op's unique value could fail before the row of an earlier one, or if two ops were about one row.
+// So a run ends behind an op that adds unique values, and before a row that it has already.
+class Plan::RowRun {
+ public:
+  RowRun(Plan& plan, const std::string& sql)
+      : plan_(plan),
+        change_{.sql = sql,
+                .expect = kOne,
+                .observe = &plan.dialect_.see_row,
+                .about = About::kRow} {}
+  ~RowRun() { flush(); }
+  RowRun(const RowRun&) = delete;
+  RowRun& operator=(const RowRun&) = delete;
+
+  void add(uint32_t op, const ResourceKey& key, batch::Row row) {
+    if (!keys_.insert(&key).second) {
+      flush();
+      keys_.insert(&key);
+    }
+    rows_.push_back({op, std::move(row)});
+  }
+  void drop_edges(uint32_t op, std::vector<Edge>& edges) {
+    for (Edge& edge : edges) dropped_edges_.push_back({op, bind_edge(edge)});
+  }
+  void put_edges(uint32_t op, std::vector<Edge>& edges) {
+    for (Edge& edge : edges) {
+      batch::Row row = bind_edge(edge);
+      row.push_back(Number(static_cast<int64_t>(edge.behavior)));
+      put_edges_.push_back({op, std::move(row)});
+    }
+  }
+  void drop_unique(uint32_t op, const std::vector<UniqueValue>& values) {
+    for (const UniqueValue& value : values) dropped_unique_.push_back({op, bind_value(value)});
+  }
+  void put_unique(uint32_t op, const std::vector<UniqueValue>& values) {
+    for (const UniqueValue& value : values) put_unique_.push_back({op, bind_value(value)});
+    if (!values.empty()) flush();
+  }
+
+ private:
+  struct Execution {
+    uint32_t op;
+    batch::Row binds;
+  };
+  struct ByKey {
+    bool operator()(const ResourceKey* a, const ResourceKey* b) const { return *a < *b; }
+  };
+
+  batch::Row bind_edge(Edge& edge) const {
+    const NameIds& names = plan_.names_;
+    batch::Row row;
+    row.reserve(6);
+    row.emplace_back(names.kind(edge.target.kind));
+    row.emplace_back(edge.target.name.str());
+    row.emplace_back(names.kind(edge.source.kind));
+    row.emplace_back(edge.source.name.str());
+    row.emplace_back(names.field(edge.field));
+    return row;
+  }
+  batch::Row bind_value(const UniqueValue& value) const {
+    const NameIds& names = plan_.names_;
+    return {Number(names.kind(value.kind)), Number(names.field(value.field)), Text(value.scope),
+            Text(value.value)};
+  }
+
+  void emit(const Statement& statement, std::vector<Execution>& executions) {
+    uint32_t part = 0;
+    for (size_t i = 0; i < executions.size(); ++i) {
+      part = i > 0 && executions[i - 1].op == executions[i].op ? part + 1 : 0;
+      plan_.add(statement, std::move(executions[i].binds), {executions[i].op, part});
+    }
+    executions.clear();
+  }
+
+  void flush() {
+    const Dialect& d = plan_.dialect_;
+    emit(change_, rows_);
+    emit({.sql = d.drop_edge}, dropped_edges_);
+    emit({.sql = d.put_edge}, put_edges_);
+    emit({.sql = d.drop_unique}, dropped_unique_);
+    emit({.sql = d.put_unique, .expect = kOne, .about = About::kUnique}, put_unique_);
+    keys_.clear();
+  }
+
+  Plan& plan_;
+  Statement change_;
+  std::set<const ResourceKey*, ByKey> keys_;
+  std::vector<Execution> rows_;
+  std::vector<Execution> dropped_edges_;
+  std::vector<Execution> put_edges_;
+  std::vector<Execution> dropped_unique_;
+  std::vector<Execution> put_unique_;
+};
+
+Plan::Plan(const Dialect& dialect, const NameIds& names, Batch& batch, Timestamp now)
+    : dialect_(dialect), names_(names), batch_(batch), now_(now) {
+  std::array<Positions, std::variant_size_v<Op>> by_type;
+  for (uint32_t i = 0; i < batch.ops.size(); ++i) by_type[batch.ops[i].index()].push_back(i);
+
+  add({.sql = dialect.next_revision, .expect = kOne}, {}, {});
+  using Planner = void (Plan::*)(const Positions&);
+  // In the order of Op's alternatives.
+  constexpr std::array<Planner, std::variant_size_v<Op>> kPlanners = {
+      &Plan::plan_requests, &Plan::plan_guards,  &Plan::plan_erases,  &Plan::plan_updates,
+      &Plan::plan_states,   &Plan::plan_creates, &Plan::plan_cursors, &Plan::plan_limits,
+      &Plan::plan_targets,  &Plan::plan_inbound, &Plan::plan_children};
+  for (size_t type = 0; type < kPlanners.size(); ++type) (this->*kPlanners[type])(by_type[type]);
+}
+
+void Plan::add(const Statement& statement, batch::Row binds, Origin origin) {
+  if (last_sql_ != &statement.sql) {
+    last_sql_ = &statement.sql;
+    batch::Step step{.sql = statement.sql, .expect = statement.expect};
+    if (statement.observe != nullptr) step.observe = *statement.observe;
+    steps_.push_back(std::move(step));
+    about_.push_back(statement.about);
+    origins_.emplace_back();
+  }
+  // A step without parameters is executed once anyway.
+  if (!binds.empty()) steps_.back().binds.push_back(std::move(binds));
+  origins_.back().push_back(origin);
+}
+
+batch::Batch Plan::take() {
+  batch::Batch sql(batch_.label);
+  for (batch::Step& step : steps_) sql.add(std::move(step));
+  if (batch_.mode == Batch::Mode::kRehearse) sql.set_mode(batch::Batch::Mode::kRehearse);
+  return sql;
+}
+
+void Plan::plan_requests(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<PutRequest>(batch_.ops[i]);
+    add({.sql = dialect_.put_request,
+         .expect = kOne,
+         .observe = &dialect_.see_request,
+         .about = About::kRequest},
+        {Text(op.id), batch::Blob{op.hash}, batch::Blob{op.answer}, Number(now_.value())}, {i});
+  }
+}
+
+void Plan::plan_guards(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<RequireRow>(batch_.ops[i]);
+    batch::Row binds = {Number(names_.kind(op.key.kind)),
+                        Text(op.key.name.str()),
+                        Number(op.states),
+                        op.uid.has_value() ? Text(op.uid->str()) : batch::Null(),
+                        NumberOrNull(op.version),
+                        op.round.has_value() ? Text(*op.round) : batch::Null()};
+    add({.sql = dialect_.require_row,
+         .expect = kOne,
+         .observe = &dialect_.see_row,
+         .about = About::kRow},
+        std::move(binds), {i});
+  }
+}
+
+void Plan::plan_erases(const Positions& ops) {
+  RowRun run(*this, dialect_.erase_row);
+  for (const uint32_t i : ops) {
+    auto& op = std::get<EraseRow>(batch_.ops[i]);
+    run.add(i, op.key,
+            {Number(names_.kind(op.key.kind)), Text(op.key.name.str()), Text(op.uid.str()),
+             NumberOrNull(op.expected), Number(op.delete_time.value())});
+    run.drop_edges(i, op.removed_edges);
+    run.drop_unique(i, op.removed_unique);
+  }
+}
+
+void Plan::plan_updates(const Positions& ops) {
+  RowRun run(*this, dialect_.update_row);
+  for (const uint32_t i : ops) {
+    auto& op = std::get<UpdateRow>(batch_.ops[i]);
+    Row& row = op.row;
+    batch::Row binds;
+    binds.reserve(12);
+    binds.emplace_back(names_.kind(row.key.kind));
+    binds.emplace_back(row.key.name.str());
+    binds.emplace_back(row.uid.str());
+    binds.emplace_back(op.expected.value());
+    binds.emplace_back(row.version.value());
+    binds.push_back(Number(static_cast<int64_t>(row.state)));
+    binds.push_back(Number(row.pending));
+    binds.emplace_back(row.round);
+    binds.emplace_back(row.delete_time.value());
+    binds.push_back(BlobOrNull(std::move(row.body)));
+    binds.push_back(TextOrNull(std::move(row.fields)));
+    binds.push_back(BlobOrNull(std::move(row.outgoing)));
+    run.add(i, row.key, std::move(binds));
+    run.drop_edges(i, op.removed_edges);
+    run.put_edges(i, op.added_edges);
+    run.drop_unique(i, op.removed_unique);
+    run.put_unique(i, op.added_unique);
+  }
+}
+
+void Plan::plan_states(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<SetState>(batch_.ops[i]);
+    batch::Row binds = {Number(names_.kind(op.key.kind)),
+                        Text(op.key.name.str()),
+                        Text(op.uid.str()),
+                        Number(op.from_states),
+                        op.from_round.has_value() ? Text(*op.from_round) : batch::Null(),
+                        Number(static_cast<int64_t>(op.to)),
+                        Text(op.round),
+                        Number(op.pending),
+                        Number(op.delete_time.value())};
+    add({.sql = dialect_.set_state,
+         .expect = kOne,
+         .observe = &dialect_.see_row,
+         .about = About::kRow},
+        std::move(binds), {i});
+  }
+}
+
+void Plan::plan_creates(const Positions& ops) {
+  RowRun run(*this, dialect_.create_row);
+  for (const uint32_t i : ops) {
+    auto& op = std::get<CreateRow>(batch_.ops[i]);
+    Row& row = op.row;
+    batch::Row binds;
+    binds.reserve(11);
+    binds.emplace_back(names_.kind(row.key.kind));
+    binds.emplace_back(row.key.name.str());
+    binds.emplace_back(row.uid.str());
+    binds.emplace_back(row.version.value());
+    binds.push_back(Number(static_cast<int64_t>(row.state)));
+    binds.push_back(Number(row.pending));
+    binds.emplace_back(row.round);
+    binds.emplace_back(row.delete_time.value());
+    binds.push_back(BlobOrNull(std::move(row.body)));
+    binds.push_back(TextOrNull(std::move(row.fields)));
+    binds.push_back(BlobOrNull(std::move(row.outgoing)));
+    run.add(i, row.key, std::move(binds));
+    run.put_edges(i, op.edges);
+    run.put_unique(i, op.unique);
+  }
+}
+
+void Plan::plan_cursors(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<PutCursor>(batch_.ops[i]);
+    if (op.expected.has_value()) {
+      add({.sql = dialect_.require_cursor, .expect = kOne, .about = About::kCursor},
+          {Text(op.name), Text(*op.expected)}, {i});
+    }
+    if (op.value.empty()) {
+      add({.sql = dialect_.drop_cursor}, {Text(op.name)}, {i});
+    } else {
+      add({.sql = dialect_.put_cursor}, {Text(op.name), Text(op.value)}, {i});
+    }
+  }
+}
+
+void Plan::plan_limits(const Positions& ops) {
+  const auto bind = [this](uint32_t i, int64_t last) -> batch::Row {
+    const LimitKey& key = std::get<TakeLimit>(batch_.ops[i]).key;
+    return {Text(key.holder.kind.str()), Text(key.holder.name.str()), Text(key.counted.str()),
+            Number(last)};
+  };
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<TakeLimit>(batch_.ops[i]);
+    add({.sql = dialect_.ensure_limit}, bind(i, op.default_max), {i});
+  }
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<TakeLimit>(batch_.ops[i]);
+    add({.sql = dialect_.take_limit,
+         .expect = kOne,
+         .observe = &dialect_.see_limit,
+         .about = About::kLimit},
+        bind(i, op.n), {i});
+  }
+}
+
+void Plan::plan_targets(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const ResourceKey& key = std::get<RequireTarget>(batch_.ops[i]).key;
+    add({.sql = dialect_.require_target,
+         .expect = kOne,
+         .observe = &dialect_.see_row,
+         .about = About::kRow},
+        {Number(names_.kind(key.kind)), Text(key.name.str())}, {i});
+  }
+}
+
+void Plan::plan_inbound(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const ResourceKey& key = std::get<RequireNoInbound>(batch_.ops[i]).key;
+    add({.sql = dialect_.find_inbound,
+         .expect = kNone,
+         .observe = &dialect_.see_inbound,
+         .about = About::kInbound},
+        {Number(names_.kind(key.kind)), Text(key.name.str())}, {i});
+  }
+}
+
+void Plan::plan_children(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<RequireNoChildren>(batch_.ops[i]);
+    const std::string first = op.key.name.str() + "/";
+    uint32_t part = 0;
+    for (const KindName& kind : Sorted(op.kinds)) {
+      add({.sql = dialect_.find_child,
+           .expect = kNone,
+           .observe = &dialect_.see_child,
+           .about = About::kChild},
+          {Number(names_.kind(kind)), Text(first), Text(PrefixEnd(first))}, {i, part++});
+    }
+  }
+}
+
+Failure Plan::explain(const batch::Failure& failure) const {
+  Failure answer;
+  answer.message = failure.label + ": " + failure.message;
+  if (failure.failure_class == batch::FailureClass::kRetryable) {
+    answer.kind = Failure::Kind::kRetryable;
+  } else if (failure.failure_class == batch::FailureClass::kAmbiguous) {
+    answer.kind = Failure::Kind::kAmbiguous;
+  } else if (failure.failure_class == batch::FailureClass::kUnavailable) {
+    answer.kind = Failure::Kind::kUnavailable;
+  }
+  if (failure.step >= about_.size()) return answer;
+
+  HF_CHECK(failure.execution < origins_[failure.step].size());
+  const Origin origin = origins_[failure.step][failure.execution];
+  answer.op = origin.op;
+  const About about = about_[failure.step];
+  if (about == About::kLimit) return see_limit(std::move(answer), failure);
+  if (failure.failure_class != batch::FailureClass::kRowCount) return answer;
+  answer.kind = Failure::Kind::kGuard;
+  answer.message.clear();
+  switch (about) {
+    case About::kRow:
+      return see_row(std::move(answer), failure.observed);
+    case About::kUnique:
+      return see_unique(std::move(answer), origin.part);
+    case About::kInbound:
+      return see_inbound(std::move(answer), failure.observed);
+    case About::kChild:
+      return see_child(std::move(answer), origin.part, failure.observed);
+    case About::kRequest:
+      answer.kind = Failure::Kind::kRequestSeen;
+      answer.request = std::get<PutRequest>(batch_.ops[origin.op]);
+      HF_CHECK(failure.observed.size() == 2);
+      answer.request->hash = ToBytes(failure.observed[0]);
+      answer.request->answer = ToBytes(failure.observed[1]);
+      return answer;
+    default:
+      return answer;
+  }
+}
+
+Failure Plan::see_row(Failure failure, batch::Row observed) const {
+  const ResourceKey* key = KeyOf(batch_.ops[failure.op]);
+  HF_CHECK(key != nullptr);
+  if (!observed.empty()) failure.row = ToRow(*key, observed, 0, Fields::kShadow);
+  return failure;
+}
+
+// Above the limit no row is changed; below zero the row's own constraint says so.
+Failure Plan::see_limit(Failure failure, const batch::Failure& from) const {
+  const bool above = from.failure_class == batch::FailureClass::kRowCount;
+  const bool below = from.failure_class == batch::FailureClass::kConstraint;
+  if ((!above && !below) || from.observed.size() != 2) return failure;
+  failure.kind = above ? Failure::Kind::kLimit : Failure::Kind::kBug;
+  failure.message = above ? "" : "a limit's use below zero";
+  failure.limit = LimitRow{.key = std::get<TakeLimit>(batch_.ops[failure.op]).key,
+                           .used = ToNumber(from.observed[0]),
+                           .max = ToNumber(from.observed[1])};
+  return failure;
+}
+
+Failure Plan::see_unique(Failure failure, uint32_t part) const {
+  const Op& op = batch_.ops[failure.op];
+  const auto* create = std::get_if<CreateRow>(&op);
+  failure.kind = Failure::Kind::kUnique;
+  failure.unique =
+      create != nullptr ? create->unique[part] : std::get<UpdateRow>(op).added_unique[part];
+  return failure;
+}
+
+Failure Plan::see_inbound(Failure failure, batch::Row observed) const {
+  HF_CHECK(observed.size() == 4);
+  Edge edge;
+  edge.target = std::get<RequireNoInbound>(batch_.ops[failure.op]).key;
+  edge.source.kind = KindName(ToText(std::move(observed[0])));
+  edge.source.name = ResourceName(ToText(std::move(observed[1])));
+  edge.field = ToText(std::move(observed[2]));
+  edge.behavior = static_cast<OnDelete>(ToNumber(observed[3]));
+  failure.edge = std::move(edge);
+  return failure;
+}
+
+Failure Plan::see_child(Failure failure, uint32_t part, batch::Row observed) const {
+  HF_CHECK(observed.size() == 1);
+  const auto& op = std::get<RequireNoChildren>(batch_.ops[failure.op]);
+  failure.child = ResourceKey{Sorted(op.kinds)[part], ResourceName(ToText(std::move(observed[0])))};
+  return failure;
+}
+
+}  // namespace holdfast::storage::sql

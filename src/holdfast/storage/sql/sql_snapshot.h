@@ -1,0 +1,75 @@
+// storage::Snapshot over a batch::ReadSnapshot.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "holdfast/batch/database.h"
+#include "holdfast/storage/engine.h"
+#include "holdfast/storage/sql/dialect.h"
+#include "holdfast/storage/sql/names.h"
+
+namespace holdfast::storage::sql {
+
+class RowPage;
+
+class SqlSnapshot final : public Snapshot {
+ public:
+  // What stays the same for all snapshots of an engine.
+  struct Context {
+    const Dialect& dialect;
+    const FieldIndexes& indexes;
+    const std::string& incarnation;
+  };
+
+  // `known`: names as of the snapshot, or later.
+  [[nodiscard]] static Task<absl::StatusOr<std::unique_ptr<Snapshot>>> Begin(
+      Context context, std::unique_ptr<batch::ReadSnapshot> reader,
+      std::shared_ptr<const NameIds> known);
+
+  [[nodiscard]] Revision revision() const override { return revision_; }
+  Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
+                                                            Fields fields) override;
+  Task<absl::StatusOr<ScanPage>> scan(ScanQuery query) override;
+  Task<absl::StatusOr<InboundPage>> inbound(InboundQuery query) override;
+  Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) override;
+  Task<absl::StatusOr<ScanPage>> duties(DutyQuery query) override;
+  Task<absl::StatusOr<std::optional<LimitRow>>> limit(LimitKey key) override;
+  Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
+                                                     size_t limit) override;
+  Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) override;
+  Task<absl::StatusOr<std::optional<PutRequest>>> request(std::string id) override;
+  Task<absl::StatusOr<FeedPage>> feed(Cursor from, size_t limit) override;
+
+ private:
+  SqlSnapshot(Context context, std::unique_ptr<batch::ReadSnapshot> reader,
+              std::shared_ptr<const NameIds> known)
+      : context_(context), reader_(std::move(reader)), known_(std::move(known)) {}
+
+  // One kind's part of a scan. Returns when the kind is through or the page is full.
+  Task<absl::Status> scan_kind(const ScanQuery& query, KindName kind, RowPage& page);
+  // Replaces the query by one over an index that serves the conditions, if there is one; `values`
+  // are what it takes behind the other parameters.
+  Task<absl::Status> use_index(const ScanQuery& query, int64_t kind, std::string& sql,
+                               batch::Row& values);
+  Task<absl::Status> duties_of_kind(const DutyQuery& query, KindName kind, RowPage& page);
+  Task<absl::Status> inbound_of_kind(const InboundQuery& query, KindName kind, InboundPage& page);
+  [[nodiscard]] absl::Status check_cursor(const Cursor& from) const;
+
+  Task<absl::StatusOr<std::vector<batch::Row>>> rows(const std::string& sql, batch::Row binds,
+                                                     size_t max_rows);
+  // In order of name, from the given one on.
+  [[nodiscard]] std::vector<KindName> kinds_from(const KindName& first) const;
+  // nullopt: no row of the kind was ever written.
+  [[nodiscard]] std::optional<int64_t> kind_id(const KindName& kind) const;
+
+  Context context_;
+  std::unique_ptr<batch::ReadSnapshot> reader_;
+  std::shared_ptr<const NameIds> known_;  // shared with the engine, which goes on adding
+  Revision revision_;
+  Revision floor_;
+};
+
+}  // namespace holdfast::storage::sql

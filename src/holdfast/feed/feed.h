@@ -108,7 +108,7 @@ class Feed {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  // Starts the tailer. Subscribers may come before: they wait.
+  // Starts the tailer. Subscribers that come before read the engine, then wait for it.
   void start();
   // Ends the tailer and every subscription (SHUTTING_DOWN). Returns at once.
   void stop();

@@ -1,0 +1,117 @@
+// The inside of a Feed: the tailer, and what subscribers share with it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "holdfast/env/event.h"
+#include "holdfast/feed/audience.h"
+#include "holdfast/feed/feed.h"
+#include "holdfast/feed/gate.h"
+#include "holdfast/feed/ring.h"
+
+namespace holdfast::feed {
+
+// One reader. All but `core`, `id`, `group` and `signal` under the core's mutex.
+struct Subscription::State {
+  std::shared_ptr<Feed::Core> core;  // shared: a subscription may outlive its Feed
+  uint64_t id = 0;
+  Audience::GroupPtr group;
+  Signal signal;
+
+  storage::Cursor cursor;
+  // The database has said, or the ring has shown, that `cursor` is a place in this feed.
+  bool verified = false;
+  // The last batch was no bookmark, or there was none yet: the next bookmark is wanted at once.
+  bool bookmark_wanted = true;
+  // Of the last batch that was handed over, and when that was.
+  Revision told;
+  Duration told_at;
+  // Not OK: the end.
+  absl::Status end;
+};
+
+class Feed::Core {
+ public:
+  using StatePtr = std::shared_ptr<Subscription::State>;
+
+  Core(Env& env, storage::Engine& engine, FeedOptions options);
+
+  // The coroutines hold the core: what they wait for may outlive the Feed.
+  static Task<void> Tail(std::shared_ptr<Core> core);
+  static Task<void> Stopped(std::shared_ptr<Core> core);
+  static Task<absl::StatusOr<FeedBatch>> Next(StatePtr state);
+
+  [[nodiscard]] Env& env() { return env_; }
+  // False if it has been started or stopped before.
+  [[nodiscard]] bool mark_started();
+  void stop();
+  void join(const StatePtr& state, Interest interest);
+  void leave(const StatePtr& state);
+  void cancel(Subscription::State& state);
+  [[nodiscard]] FeedStats stats() const;
+
+ private:
+  // While one lives the engine is being used. stopped() waits for all of them.
+  class Use {
+   public:
+    explicit Use(std::shared_ptr<Core> core);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    std::shared_ptr<Core> core_;
+  };
+
+  // What a subscriber is to do.
+  struct Step {
+    enum class What { kGive, kWait, kReadEngine, kEnd } what = What::kWait;
+    FeedBatch batch;
+    absl::Status end;
+  };
+
+  [[nodiscard]] bool stopped() const;
+  // Reads everything that is new into the ring. Returns whether there was something.
+  [[nodiscard]] Task<absl::StatusOr<bool>> pull();
+  [[nodiscard]] Task<absl::Status> pull_pages(storage::Snapshot& snapshot);
+  void append(storage::FeedPage page);
+  void restart(Revision complete);
+  void wake_due();
+
+  [[nodiscard]] Step look(Subscription::State& state);
+  [[nodiscard]] Step look_locked(Subscription::State& state);
+  [[nodiscard]] bool in_ring(const Subscription::State& state) const;
+  [[nodiscard]] bool waits_for_tailer(const Subscription::State& state) const;
+  void skip_uninteresting(Subscription::State& state) const;
+  [[nodiscard]] bool wants_bookmark(const Subscription::State& state, Revision revision) const;
+  // Notes that the batch is handed over, and makes a step of it.
+  [[nodiscard]] Step give(Subscription::State& state, FeedBatch batch) const;
+  // One page of the engine's feed. nullopt: nothing in it to hand over.
+  static Task<absl::StatusOr<std::optional<FeedBatch>>> ReadEngine(StatePtr state);
+  [[nodiscard]] absl::StatusOr<std::optional<FeedBatch>> take_page(
+      Subscription::State& state, absl::StatusOr<storage::FeedPage> page);
+
+  Env& env_;
+  storage::Engine& engine_;
+  const FeedOptions options_;
+  Signal poke_;                          // a commit, or stop()
+  Gate catch_up_gate_;                   // ReadEngine
+  OneShot unused_;                       // stopped, and nobody uses the engine
+  std::optional<storage::Cursor> tail_;  // only the tailer's; nullopt: not begun
+
+  mutable std::mutex mutex_;
+  bool started_ = false;
+  bool stopped_ = false;
+  size_t uses_ = 0;
+  uint64_t last_id_ = 0;
+  Ring ring_;
+  Audience audience_;
+  int64_t catch_up_reads_ = 0;
+  int64_t tail_reads_ = 0;
+};
+
+}  // namespace holdfast::feed

@@ -1,0 +1,101 @@
+// The last changes that the tailer has read, in order of (revision, key), with the places among
+// them at which a reader's view is complete. Bounded: the oldest go.
+//
+// A reader needs nothing but its cursor: the ring is ordered, so a place is found by search. It can
+// go on here if everything behind its cursor is still here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "holdfast/feed/feed.h"
+#include "holdfast/storage/engine.h"
+
+namespace holdfast::feed {
+
+// shared_ptr: the ring and all readers hold the same rows.
+using SharedRow = std::shared_ptr<const storage::Row>;
+
+struct RingLimits {
+  size_t rows = 0;
+  size_t bytes = 0;
+};
+
+struct ReadLimits {
+  size_t rows = 0;
+  size_t bytes = 0;     // of bodies
+  size_t examined = 0;  // interesting or not
+};
+
+// Not thread-safe.
+class Ring {
+ public:
+  explicit Ring(RingLimits limits) : limits_(limits) {}
+
+  // Empty, at a complete state. Must be called before anything else.
+  void reset(Revision complete);
+  [[nodiscard]] bool ready() const { return ready_; }
+
+  // In order of (revision, key), behind everything that is here.
+  void append(std::vector<SharedRow> rows);
+  // With what has been appended the state of `revision` is whole.
+  void complete(Revision revision);
+
+  // The last complete state.
+  [[nodiscard]] Revision revision() const { return revision_; }
+  // The last revision of which some rows have been appended.
+  [[nodiscard]] Revision last_appended() const;
+  [[nodiscard]] size_t rows() const { return entries_.size(); }
+  [[nodiscard]] size_t bytes() const { return bytes_; }
+
+  // Whether every change behind the cursor is here, or will be appended.
+  [[nodiscard]] bool covers(const storage::Cursor& cursor) const;
+
+  // What is behind the cursor, coalesced, up to a complete state if the limits allow. No rows and
+  // no bookmark, but another cursor: there is more to look at. covers(from) must hold.
+  [[nodiscard]] FeedBatch read(const storage::Cursor& from, const Interest& interest,
+                               const ReadLimits& limits) const;
+
+ private:
+  struct Entry {
+    SharedRow row;
+    size_t bytes;
+  };
+  // Every entry before `end` is part of the state of `revision`. Entries are numbered from the
+  // beginning of time, not from the ring's.
+  struct Bookmark {
+    uint64_t end;
+    Revision revision;
+  };
+  // What one read takes: up to entry `end`, and of it these.
+  struct Cut {
+    uint64_t end = 0;
+    std::vector<uint64_t> wanted;
+  };
+
+  [[nodiscard]] const Entry& entry(uint64_t number) const { return entries_[number - begin_]; }
+  [[nodiscard]] uint64_t end() const { return begin_ + entries_.size(); }
+  [[nodiscard]] uint64_t first_behind(const storage::Cursor& cursor) const;
+  [[nodiscard]] std::deque<Bookmark>::const_iterator bookmark_from(uint64_t number) const;
+  [[nodiscard]] Cut cut(uint64_t from, const Interest& interest, const ReadLimits& limits) const;
+  [[nodiscard]] std::vector<SharedRow> coalesce(const std::vector<uint64_t>& numbers) const;
+  void shrink();
+
+  RingLimits limits_;
+  bool ready_ = false;
+  Revision revision_;
+  // Changes up to here aren't in the ring: (revision, key); no key: the whole revision.
+  storage::Cursor base_;
+  uint64_t begin_ = 0;
+  std::deque<Entry> entries_;
+  size_t bytes_ = 0;
+  std::deque<Bookmark> bookmarks_;  // in order, one for each `end`
+};
+
+// Whether a row is behind a place in the feed, that is, still to be read from there.
+[[nodiscard]] bool IsBehind(const storage::Row& row, const storage::Cursor& cursor);
+
+}  // namespace holdfast::feed

@@ -5,7 +5,7 @@ namespace holdfast::cli {
 std::string BashCompletion() {
   // Words come from the programs themselves: commands from --help, collections and names from the
   // server, so that nothing here goes out of date.
-  return R"(_holdfast() {
+  return R"bash(_holdfast() {
   local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -31,7 +31,7 @@ std::string BashCompletion() {
   esac
 }
 complete -o default -F _holdfast holdfast
-)";
+)bash";
 }
 
 }  // namespace holdfast::cli

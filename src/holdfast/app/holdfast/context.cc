@@ -111,7 +111,8 @@ std::vector<const Message*> Elements(const Message& message, std::string_view fi
 }
 
 std::string Explain(const absl::Status& status) {
-  std::string text(status.message());
+  std::string text =
+      absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message());
   google::rpc::ErrorInfo info;
   if (Unpack(status, info)) absl::StrAppend(&text, "\n  reason: ", info.reason());
   google::rpc::BadRequest bad;

@@ -8,6 +8,7 @@
 #include "holdfast/app/holdfast/commands.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/real/termination.h"
 
 namespace holdfast::cli {
 namespace {
@@ -143,6 +144,7 @@ absl::Status Watch(Context& context, const WatchFlags& flags) {
   }
   SetText(*request, "resume_token", flags.resume_token);
   WatchPrinter printer(context.format(), flags);
+  const real::TerminationListener listener([&context] { context.client().cancel_streams(); });
   const absl::Status status = context.client().stream(
       method, *request, {.timeout = std::nullopt},
       [&](const Message& response) { return printer.on_message(response); });

@@ -30,7 +30,8 @@ void CollectFiles(const FileDescriptor* file, std::set<const FileDescriptor*>& f
 
 absl::Status SchemaCheck(const std::vector<std::string>& roots,
                          const std::vector<std::string>& against) {
-  const std::vector<schema::Diagnostic> findings = schema::CheckSchema(roots, against);
+  HF_ASSIGN_OR_RETURN(const std::vector<schema::Diagnostic> findings,
+                      schema::CheckSchema(roots, against));
   for (const schema::Diagnostic& finding : findings) std::cout << finding.str() << "\n";
   if (findings.empty()) {
     std::cout << "no findings\n";

@@ -89,6 +89,8 @@ class Builder {
   Builder(const Sources& sources, std::vector<Diagnostic>& findings)
       : sources_(sources), tree_(sources), collector_(findings), database_(&tree_) {
     database_.RecordErrorsTo(&collector_);
+    // Asked for before the first file is parsed, or places aren't recorded.
+    validation_errors_ = database_.GetValidationErrorCollector();
     compiled_.pool = std::make_unique<pb::DescriptorPool>(pb::DescriptorPool::generated_pool());
   }
 
@@ -115,8 +117,7 @@ class Builder {
     }
     open_.erase(name);
     if (!complete) return nullptr;
-    return compiled_.pool->BuildFileCollectingErrors(proto,
-                                                     database_.GetValidationErrorCollector());
+    return compiled_.pool->BuildFileCollectingErrors(proto, validation_errors_);
   }
 
   bool build_import(const std::string& importer, const pb::FileDescriptorProto& proto, int index) {
@@ -150,6 +151,7 @@ class Builder {
   TextTree tree_;
   Collector collector_;
   pb::compiler::SourceTreeDescriptorDatabase database_;
+  pb::DescriptorPool::ErrorCollector* validation_errors_ = nullptr;  // of database_
   Compiled compiled_;
   std::set<std::string> begun_;
   std::set<std::string> open_;  // being built: their imports aren't done yet

@@ -61,7 +61,16 @@ bool FindOption(const pb::FileDescriptor* file, std::vector<int> path, int numbe
 
 Place PlaceOf(const pb::FileDescriptor* file) { return {file->name(), 0, 0}; }
 Place PlaceOf(const pb::Descriptor* message) { return PlaceOfElement(message); }
-Place PlaceOf(const pb::FieldDescriptor* field) { return PlaceOfElement(field); }
+Place PlaceOf(const pb::FieldDescriptor* field) {
+  // The key and value of a map stand nowhere: the map does.
+  const pb::Descriptor* entry = field->containing_type();
+  if (!entry->options().map_entry()) return PlaceOfElement(field);
+  const pb::Descriptor* holder = entry->containing_type();
+  for (int i = 0; i < holder->field_count(); ++i) {
+    if (holder->field(i)->message_type() == entry) return PlaceOfElement(holder->field(i));
+  }
+  return PlaceOf(holder);
+}
 Place PlaceOf(const pb::EnumDescriptor* type) { return PlaceOfElement(type); }
 Place PlaceOf(const pb::EnumValueDescriptor* value) {
   pb::SourceLocation location;

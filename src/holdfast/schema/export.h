@@ -1,0 +1,19 @@
+// `holdfast schema export`: the derived API as .proto text.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "google/protobuf/descriptor.h"
+#include "holdfast/schema/schema.h"
+
+namespace holdfast::schema {
+
+// A file as .proto source, with the comments it has. Compiles to the same descriptors.
+[[nodiscard]] std::string ExportProto(const google::protobuf::FileDescriptor& file);
+
+// All files that the services consist of, what they import from Google and Holdfast included, by
+// name: a folder that any protoc can work on.
+[[nodiscard]] std::map<std::string, std::string> ExportProtos(const Schema& schema);
+
+}  // namespace holdfast::schema

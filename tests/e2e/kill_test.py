@@ -6,9 +6,10 @@ writer makes groups of suites, each group in one Transact, and a reader on anoth
 all the time whether it sees a group in part. At the end the graph must be what the list says, and
 fsck must find nothing.
 
-    kill_test.py                    as in `make check`
-    kill_test.py --program X        another server, for example the one with a planted bug
-    kill_test.py --kills N --seed S
+First the same is tried on a server with a bug planted in it, which commits batches in two halves:
+there the reader must see a group in part, or it couldn't see one anywhere.
+
+    kill_test.py [--kills N] [--seed S]
 """
 
 import argparse
@@ -178,20 +179,38 @@ def fsck(server):
                    stdout=subprocess.DEVNULL)
 
 
+def prove_that_the_reader_can_see():
+    """On the server with the planted bug, without a single kill."""
+    with harness.temporary_folder() as folder:
+        server = harness.Server(folder, {"archive.example.com": harness.ARCHIVE_PROTOS},
+                                "holdfastd-half-batch").start()
+        writer, reader = GroupWriter(server), GroupReader(server)
+        writer.start()
+        reader.start()
+        deadline = time.monotonic() + 60
+        while not reader.torn and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for thread in (writer, reader):
+            thread.stopped.set()
+            thread.join()
+        server.kill()
+        assert reader.torn, "the planted bug was not seen: this test can't fail"
+        print(f"the planted bug was seen after {reader.looks} looks")
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--program", default="holdfastd")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=None)
     arguments = parser.parse_args()
+    prove_that_the_reader_can_see()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().getrandbits(32)
     print(f"seed {seed}")
     rng = random.Random(seed)
     with harness.temporary_folder() as folder:
         packages = pathlib.Path(folder) / "Packages"
         packages.write_bytes(harness.apt_packages_list())
-        server = harness.Server(folder, {"archive.example.com": harness.ARCHIVE_PROTOS},
-                                arguments.program).start()
+        server = harness.Server(folder, {"archive.example.com": harness.ARCHIVE_PROTOS}).start()
         writer, reader = GroupWriter(server), GroupReader(server)
         writer.start()
         reader.start()

@@ -2,6 +2,7 @@
 // messages, not gRPC or HTTP: real/ translates.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "holdfast/env/event.h"
 #include "holdfast/feed/feed.h"
 #include "holdfast/schema/schema.h"
+#include "holdfast/server/metrics.h"
 #include "holdfast/store/store.h"
 
 namespace holdfast::server {
@@ -25,7 +27,8 @@ struct CallContext {
   std::string peer;
   std::optional<Duration> deadline;  // on Clock::monotonic()
   std::string trace_id;
-  // Set when the client has gone: long work stops at the next bounded step.
+  // Set when the client has gone: long work stops at the next bounded step. The dispatcher sets it
+  // too, when a stream is over.
   OneShot cancelled;
 };
 
@@ -45,6 +48,7 @@ struct Deployment {
   storage::Engine* engine = nullptr;  // for its incarnation in tokens only
   feed::Feed* feed = nullptr;
   std::string token_key;  // signs page and resume tokens; from the database, shared by its nodes
+  Region region;
 };
 
 // How a method is called: where real/ finds request type and streaming.
@@ -56,11 +60,29 @@ struct MethodInfo {
   std::vector<schema::HttpRule> http;
 };
 
-struct DispatcherOptions {
-  size_t max_requests_in_flight = 4096;  // more: OVERLOADED with RetryInfo
-  size_t max_streams = 20000;
-  size_t max_batch_ops = 500;
+// What became of a call, for logs. `method` lives as long as the dispatcher.
+struct CallRecord {
+  const MethodInfo* method = nullptr;
+  std::string peer;
+  std::string trace_id;
+  absl::Status status;
+  Duration took;
 };
+
+struct DispatcherOptions {
+  // More: OVERLOADED with RetryInfo. Far beyond what a small machine answers within a second, and
+  // little memory if each waits with a small request.
+  size_t max_requests_in_flight = 4096;
+  // Twice the watchers that a node is meant for.
+  size_t max_streams = 20000;
+  // Most operations in a Transact; the store's own bound should be the same.
+  size_t max_batch_ops = 500;
+  // Called at the end of each call, on the executor; must not block.
+  std::function<void(const CallRecord&)> on_call;
+};
+
+// What OVERLOADED tells clients to wait.
+inline constexpr Duration kRetryAfterOverload = Seconds(1);
 
 class Dispatcher {
  public:
@@ -80,6 +102,9 @@ class Dispatcher {
   virtual Task<absl::Status> stream(const MethodInfo& method, CallContext context,
                                     std::unique_ptr<google::protobuf::Message> request,
                                     ResponseStream& responses) = 0;
+
+  // How much is under way, how much was done, by method. Others may add their own.
+  [[nodiscard]] virtual Metrics& metrics() = 0;
 
   // Lets new work be refused (SHUTTING_DOWN) and streams end; returns when nothing is in flight.
   virtual Task<void> drain() = 0;

@@ -1,0 +1,3 @@
+#include "holdfast/app/holdfastd/run.h"
+
+int main(int argc, char** argv) { return holdfast::app::RunHoldfastd(argc, argv, nullptr); }

@@ -28,7 +28,7 @@ struct PutRequest {
   std::string answer;  // serialized; the engine appends nothing
 };
 
-// --- guards: hold at the beginning ----------------------------------------------------------------
+// --- guards: hold at the beginning -----------------------------------------------------------
 
 // The row is there in one of these states, and is this one. Fails with what was observed.
 struct RequireRow {
@@ -39,7 +39,7 @@ struct RequireRow {
   std::optional<std::string> round;
 };
 
-// --- changes --------------------------------------------------------------------------------------
+// --- changes ---------------------------------------------------------------------------------
 
 // A new resource. Over nothing or a tombstone; else fails with the state observed; then with the
 // first of `unique` that is taken.
@@ -99,11 +99,11 @@ struct TakeLimit {
 // A named position or a small record of the deployment's own (keys, cursors, rounds).
 struct PutCursor {
   std::string name;
-  std::string value;  // empty: removes it
+  std::string value;                    // empty: removes it
   std::optional<std::string> expected;  // compare-and-set; "": must not be there
 };
 
-// --- checks: hold at the end ------------------------------------------------------------------------
+// --- checks: hold at the end -----------------------------------------------------------------
 
 // A reference's target or a parent: there and ACTIVE. The batch itself may have created it.
 struct RequireTarget {
@@ -123,10 +123,10 @@ struct RequireNoChildren {
 };
 
 // The order of alternatives is the order of running within a phase.
-using Op = std::variant<PutRequest,                                                  // request
-                        RequireRow,                                                  // guards
+using Op = std::variant<PutRequest,                                                      // request
+                        RequireRow,                                                      // guards
                         EraseRow, UpdateRow, SetState, CreateRow, PutCursor, TakeLimit,  // changes
-                        RequireTarget, RequireNoInbound, RequireNoChildren>;         // checks
+                        RequireTarget, RequireNoInbound, RequireNoChildren>;             // checks
 
 // Why a commit failed.
 struct Failure {

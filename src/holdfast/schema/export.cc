@@ -10,7 +10,9 @@ std::string ExportProto(const google::protobuf::FileDescriptor& file) {
 
 std::map<std::string, std::string> ExportProtos(const Schema& schema) {
   std::map<std::string, std::string> texts;
-  for (const auto* file : schema.files()) texts[file->name()] = ExportProto(*file);
+  for (const auto* file : schema.files()) {
+    if (!file->name().starts_with("google/protobuf/")) texts[file->name()] = ExportProto(*file);
+  }
   return texts;
 }
 

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -255,6 +259,33 @@ TEST(Lint, EveryRuleHasACase) {
     EXPECT_FALSE(rule.summary.empty()) << rule.id;
   }
   EXPECT_EQ(tested, rules);
+}
+
+TEST(Lint, EveryRuleIsInTheReference) {
+  const char* source = std::getenv("HOLDFAST_SOURCE");
+  if (source == nullptr) GTEST_SKIP() << "run by ctest, which says where the sources are";
+  std::ifstream in(absl::StrCat(source, "/docs/reference/schema.md"));
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  for (const auto& rules : {LintRules(), BreakingChangeRules()}) {
+    for (const RuleInfo& rule : rules) {
+      EXPECT_THAT(text, ::testing::HasSubstr(absl::StrCat("| `", std::string(rule.id), "` | ",
+                                                          std::string(rule.summary), " |")));
+    }
+  }
+}
+
+TEST(Lint, NamesFiftyFindingsInTheErrorAndAllInTheList) {
+  std::string kinds;
+  for (int i = 0; i < 51; ++i) {
+    kinds += KindText(
+        {.message = absl::StrCat("K", i), .pattern = absl::StrCat("k", i, "/{k}"), .plural = ""});
+  }
+  std::vector<Diagnostic> findings;
+  const auto schema = LoadTexts({{"a.proto", InP(kinds)}}, &findings);
+  EXPECT_EQ(findings.size(), 51u);
+  const std::string message(schema.status().message());
+  EXPECT_THAT(message, ::testing::HasSubstr("the schema has 51 findings:"));
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 51) << "fifty, and an ellipsis";
 }
 
 TEST(Lint, AcceptsWhatTheCasesAreMadeOf) {

@@ -68,8 +68,10 @@ struct Kind {
   // By pattern: the kind of the parent (nullptr: none, a top-level name). Of this or an imported
   // service.
   std::vector<const Kind*> parents;
-  // Kinds of any loaded service that have this one as a parent, in order of name.
+  // Kinds of any loaded service that have this one as a parent, in order of name. Unconstrained
+  // kinds are nobody's children, though they may have a parent.
   std::vector<const Kind*> children;
+  // In order of field declaration, depth first. None if the kind is unconstrained.
   std::vector<ReferenceField> references;
   std::vector<UniqueRule> unique;
   std::vector<LimitRule> limits;
@@ -79,9 +81,11 @@ struct Kind {
   bool async_deletion = false;
   bool unconstrained = false;
   // May any BLOCK reference, or child with `on_parent_deleted: BLOCK`, stand against deleting a
-  // resource of this kind or one below it? If not, deletions needn't close such rows first.
+  // resource of this kind, or one that would be deleted with it (below it, or by a cascading
+  // reference)? If not, deletions needn't close such rows first.
   bool can_be_blocked = false;
-  // Every (kind, field) of the loaded services that may refer to this kind.
+  // Every (kind, field) of the loaded services that may refer to this kind; those that refer to any
+  // kind are in it if their service is this one's or imports it.
   struct Incoming {
     const Kind* from;
     size_t reference;  // index into from->references

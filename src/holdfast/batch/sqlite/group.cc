@@ -47,20 +47,17 @@ size_t Group::run(std::span<Member> members) {
     if (!results.empty() && full_()) break;
     results.push_back(run_batch(*member.batch, isolation));
     const std::optional<Failure>& failure = results.back().failure;
-    const std::span<Member> so_far = members.first(results.size());
-    if (failure.has_value() && IsFatal(*failure)) {
-      fail_all(so_far, *failure);
-      return so_far.size();
-    }
-    if (isolation == Isolation::kSavepoint && !connection_.in_transaction()) {
-      Failure lost;
-      lost.failure_class = FailureClass::kUnavailable;
-      lost.message = "the transaction ended within a batch";
-      fail_all(so_far, lost);
-      return so_far.size();
-    }
+    const bool fatal = failure.has_value() && IsFatal(*failure);
+    if (!fatal && connection_.in_transaction()) continue;
+    Failure reason;
+    reason.failure_class = FailureClass::kUnavailable;
+    reason.message = "the transaction ended within a batch";
+    if (fatal) reason = *failure;
+    fail_all(members.first(results.size()), reason);
+    return results.size();
   }
-  return commit(members.first(results.size()), std::move(results));
+  const std::span<Member> ran = members.first(results.size());
+  return commit(ran, std::move(results));
 }
 
 std::optional<Failure> Group::begin() {
@@ -169,9 +166,7 @@ size_t Group::commit(std::span<Member> members, std::vector<Result> results) {
   const bool alone = members.size() == 1;
   const bool undo = alone && (results[0].failure.has_value() ||
                               members[0].batch->mode() == Batch::Mode::kRehearse);
-  std::optional<Error> error;
-  if (connection_.in_transaction()) error = connection_.run_text(undo ? "ROLLBACK" : "COMMIT");
-  if (error.has_value()) {
+  if (auto error = connection_.run_text(undo ? "ROLLBACK" : "COMMIT")) {
     Failure failure = ClassifyError(*error, names_);
     // A deferred constraint of one of them. Which one is found by trying.
     const bool one_is_guilty = failure.failure_class == FailureClass::kConstraint && !alone;

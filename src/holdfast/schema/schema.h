@@ -196,7 +196,8 @@ class Schema {
   [[nodiscard]] virtual std::vector<const google::protobuf::FileDescriptor*> files() const = 0;
 
   // A new empty message. For descriptors of the generated pool (holdfast.Meta, well-known types)
-  // also when nested, the object is of the generated class and may be static_cast to it.
+  // also when nested, the object is of the generated class and may be static_cast to it. Other
+  // messages must not outlive the schema.
   [[nodiscard]] virtual std::unique_ptr<google::protobuf::Message> new_message(
       const google::protobuf::Descriptor* type) const = 0;
 };

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,8 @@ struct EngineCase {
   // A fresh, empty database.
   std::function<std::unique_ptr<Engine>(Env&)> make;
 };
+
+inline void PrintTo(const EngineCase& c, std::ostream* to) { *to << c.name; }
 
 [[nodiscard]] inline std::string CaseName(const ::testing::TestParamInfo<EngineCase>& info) {
   return info.param.name;

@@ -14,6 +14,9 @@
 
 namespace holdfast::storage {
 
+inline std::string Show(const std::string& text) { return text; }
+inline std::string Show(int64_t number) { return std::to_string(number); }
+
 inline std::string Show(const ResourceKey& key) {
   return absl::StrCat(key.kind.str(), ":", key.name.str());
 }
@@ -77,7 +80,7 @@ inline std::string Show(const Failure& failure) {
 
 inline std::string Show(const Commit& commit) {
   if (commit.ok()) return absl::StrCat("committed at ", commit.revision.value());
-  return Show(*commit.failure);
+  return absl::StrCat(Show(*commit.failure), "; ", commit.failure->message);
 }
 
 template <class T>

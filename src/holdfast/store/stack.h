@@ -23,7 +23,7 @@ struct StoreOptions {
 // `schema`, `engine` and `hooks` outlive the store.
 [[nodiscard]] std::unique_ptr<Store> BuildStore(Env& env, const schema::Schema& schema,
                                                 const schema::Service& service,
-                                                storage::Engine& engine,
-                                                const HookRegistry& hooks, StoreOptions options);
+                                                storage::Engine& engine, const HookRegistry& hooks,
+                                                StoreOptions options);
 
 }  // namespace holdfast::store

@@ -41,7 +41,7 @@ struct WriteOp {
   filter::FieldMask mask;  // update
   AllowMissing allow_missing = AllowMissing::kNo;  // update: create instead; delete: be content
   Force force = Force::kNo;                        // delete
-  std::string etag;         // delete; updates have it in metadata
+  std::string etag;                                // delete; updates have it in metadata
   std::string plan_digest;  // delete: exactly the plan that was explained, or PLAN_CHANGED
   std::string label;        // the client's, for errors of a Transact
 };
@@ -50,8 +50,8 @@ struct WriteRequest {
   std::vector<WriteOp> ops;
   // The API version's service that the ops' kinds belong to.
   WriteMode mode = WriteMode::kCommit;
-  std::string request_id;    // AIP-155; empty: none
-  std::string request_hash;  // of the whole request; with request_id only
+  std::string request_id;            // AIP-155; empty: none
+  std::string request_hash;          // of the whole request; with request_id only
   std::optional<Duration> deadline;  // on Clock::monotonic()
 };
 

@@ -1,0 +1,195 @@
+#include "holdfast/store/store_impl.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "holdfast/base/error.h"
+#include "holdfast/base/macros.h"
+#include "holdfast/store/core/answers.h"
+#include "holdfast/store/core/codec.h"
+#include "holdfast/store/core/lister.h"
+#include "holdfast/store/errors.h"
+
+namespace holdfast::store {
+namespace {
+
+// The first wait after a lost race; doubled each time, up to the last.
+constexpr Duration kFirstWait = Milliseconds(1);
+constexpr Duration kLastWait = Milliseconds(128);
+
+Verdict Done() { return Verdict::Answer(absl::OkStatus()); }
+
+ResourceKey KeyOf(const WriteRequest& request) {
+  if (request.ops.empty()) return {};
+  return {.kind = request.ops[0].kind->name, .name = request.ops[0].name};
+}
+
+// Hands the changes' resources over.
+void FillResult(WriteSet& set, Revision revision, WriteResult& result) {
+  result.revision = revision;
+  result.resources.clear();
+  for (Change* change : set.results()) {
+    if (change == nullptr) {
+      result.resources.emplace_back(nullptr);
+    } else {
+      result.resources.emplace_back(std::move(change->after));
+    }
+  }
+}
+
+}  // namespace
+
+StoreImpl::StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> plans,
+                     const HookRegistry& hooks, Layers layers, StoreOptions options)
+    : env_(env),
+      engine_(engine),
+      plans_(std::move(plans)),
+      builder_(*plans_, hooks),
+      layers_(std::move(layers)),
+      options_(std::move(options)) {}
+
+Task<absl::StatusOr<WriteResult>> StoreImpl::write(WriteRequest request) {
+  HF_CO_RETURN_IF_ERROR(builder_.check(request, options_.max_batch_ops));
+  WriteResult result;
+  for (int attempts = 1;; ++attempts) {
+    Verdict verdict;
+    {
+      WriteSet set(env_, engine_, *plans_, request);
+      verdict = co_await attempt(set, result);
+    }
+    if (verdict.what == Verdict::What::kAnswer) {
+      if (!verdict.status.ok()) co_return verdict.status;
+      co_return result;
+    }
+    if (attempts >= options_.max_attempts) {
+      const bool says = verdict.what == Verdict::What::kRetryLater && !verdict.status.ok();
+      co_return says ? verdict.status : Conflict(KeyOf(request));
+    }
+    if (is_late(request)) co_return DeadlineExceeded("the write");
+    // A kept answer is there to be read at once.
+    if (verdict.what != Verdict::What::kReplay) co_await back_off(attempts);
+  }
+}
+
+Task<Verdict> StoreImpl::attempt(WriteSet& set, WriteResult& result) {
+  if (!set.request().request_id.empty()) {
+    absl::StatusOr<std::optional<WriteResult>> kept = co_await replay(set);
+    if (!kept.ok()) co_return Verdict::Answer(kept.status());
+    if (kept->has_value()) {
+      result = **std::move(kept);
+      co_return Done();
+    }
+  }
+  absl::Status status = co_await builder_.build(set);
+  for (size_t i = 0; status.ok() && i < layers_.size(); ++i) {
+    status = co_await layers_[i]->prepare(set);
+  }
+  if (!status.ok()) {
+    if (!set.wants_again()) co_return Verdict::Answer(std::move(status));
+    co_return Verdict{.what = Verdict::What::kRetryLater, .status = std::move(status)};
+  }
+  if (set.written() == 0) {
+    absl::StatusOr<storage::Snapshot*> snapshot = co_await set.snapshot();
+    if (!snapshot.ok()) co_return Verdict::Answer(snapshot.status());
+    FillResult(set, (*snapshot)->revision(), result);
+    co_return Done();
+  }
+  Verdict verdict = co_await commit(set, result);
+  co_return verdict;
+}
+
+// A request_id that has been used: the answer that it got. nullopt: it is new.
+Task<absl::StatusOr<std::optional<WriteResult>>> StoreImpl::replay(WriteSet& set) {
+  HF_CO_ASSIGN_OR_RETURN(storage::Snapshot* const snapshot, co_await set.snapshot());
+  HF_CO_ASSIGN_OR_RETURN(std::optional<storage::PutRequest> kept,
+                         co_await snapshot->request(set.request().request_id));
+  if (!kept.has_value()) co_return std::nullopt;
+  if (kept->hash != set.request().request_hash) {
+    co_return FieldError(Reason::kRequestIdReused, "request_id",
+                         "was used with another request; choose a new one");
+  }
+  WriteResult result{.revision = snapshot->revision()};
+  HF_CO_ASSIGN_OR_RETURN(result.resources, UnpackAnswer(*plans_, kept->answer));
+  co_return result;
+}
+
+Task<Verdict> StoreImpl::commit(WriteSet& set, WriteResult& result) {
+  const bool rehearses = set.request().mode == WriteMode::kValidateOnly;
+  if (rehearses) set.batch().mode = storage::Batch::Mode::kRehearse;
+  storage::Commit commit = co_await engine_.commit(std::move(set.batch()));
+  if (!commit.ok()) co_return set.explain(*commit.failure);
+  if (!rehearses) {
+    std::for_each(layers_.rbegin(), layers_.rend(),
+                  [&set](const std::unique_ptr<Layer>& layer) { layer->committed(set); });
+  }
+  FillResult(set, commit.revision, result);
+  co_return Done();
+}
+
+Task<void> StoreImpl::back_off(int attempt) {
+  const int64_t wait = std::min(kFirstWait.value() << std::min(attempt - 1, 16), kLastWait.value());
+  const uint64_t random = env_.random().next();
+  co_await env_.sleep(
+      Duration(wait / 2 + static_cast<int64_t>(random % static_cast<uint64_t>(wait))));
+}
+
+bool StoreImpl::is_late(const WriteRequest& request) {
+  return request.deadline.has_value() && env_.clock().monotonic() >= *request.deadline;
+}
+
+Task<absl::StatusOr<ReadResult>> StoreImpl::get(const schema::Kind& kind,
+                                                std::vector<ResourceName> names) {
+  const KindPlan* plan = plans_->find(kind.name);
+  if (plan == nullptr) co_return MakeError(Reason::kInternal, "a read of an unknown kind");
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  std::vector<ResourceKey> keys;
+  for (ResourceName& name : names) keys.push_back({.kind = kind.name, .name = std::move(name)});
+  HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<storage::Row>> rows,
+                         co_await snapshot->get(keys, storage::Fields::kAll));
+  ReadResult result{.revision = snapshot->revision()};
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!rows[i].has_value() || !IsReadable(*plan, *rows[i])) co_return ResourceNotFound(keys[i]);
+    HF_CO_ASSIGN_OR_RETURN(MessagePtr resource, Decode(*plans_, *plan, *rows[i]));
+    result.resources.emplace_back(std::move(resource));
+  }
+  co_return result;
+}
+
+Task<absl::StatusOr<ListPage>> StoreImpl::list(ListQuery query) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  absl::StatusOr<ListPage> page = co_await List(*plans_, *snapshot, std::move(query));
+  co_return page;
+}
+
+absl::StatusOr<SharedMessage> StoreImpl::decode(const storage::Row& row) const {
+  const KindPlan* plan = plans_->find(row.key.kind);
+  if (plan == nullptr) {
+    return MakeError(Reason::kSchemaNewer,
+                     absl::StrCat("the database has resources of the unknown kind ",
+                                  row.key.kind.str(), "; start a program that knows it"));
+  }
+  if (!IsReadable(*plan, row)) return SharedMessage();
+  HF_ASSIGN_OR_RETURN(MessagePtr resource, Decode(*plans_, *plan, row));
+  return SharedMessage(std::move(resource));
+}
+
+Task<absl::StatusOr<DeletionPlan>> StoreImpl::explain_delete(ResourceKey, Force, size_t) {
+  co_return absl::UnimplementedError("explain");
+}
+Task<absl::StatusOr<ReferrersPage>> StoreImpl::referrers(ResourceKey, std::optional<storage::Edge>,
+                                                         size_t) {
+  co_return absl::UnimplementedError("referrers");
+}
+Task<absl::StatusOr<Shadow>> StoreImpl::shadow(ResourceKey) {
+  co_return absl::UnimplementedError("shadow");
+}
+Task<absl::StatusOr<ShadowPage>> StoreImpl::shadows(std::optional<KindName>,
+                                                    std::optional<ResourceKey>, size_t,
+                                                    ShowDeleted) {
+  co_return absl::UnimplementedError("shadows");
+}
+Task<absl::StatusOr<FsckReport>> StoreImpl::fsck() { co_return absl::UnimplementedError("fsck"); }
+Task<absl::StatusOr<size_t>> StoreImpl::run_duties() { co_return 0; }
+
+}  // namespace holdfast::store

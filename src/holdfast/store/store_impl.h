@@ -1,0 +1,58 @@
+// The store: runs writes through its layers, and reads.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "holdfast/store/core/change_builder.h"
+#include "holdfast/store/hooks.h"
+#include "holdfast/store/kind_plan.h"
+#include "holdfast/store/stack.h"
+#include "holdfast/store/store.h"
+#include "holdfast/store/write_set.h"
+
+namespace holdfast::store {
+
+// Layers, outermost first.
+using Layers = std::vector<std::unique_ptr<Layer>>;
+
+class StoreImpl final : public Store {
+ public:
+  StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> plans,
+            const HookRegistry& hooks, Layers layers, StoreOptions options);
+
+  [[nodiscard]] const schema::Service& service() const override { return plans_->service(); }
+  Task<absl::StatusOr<WriteResult>> write(WriteRequest request) override;
+  Task<absl::StatusOr<ReadResult>> get(const schema::Kind& kind,
+                                       std::vector<ResourceName> names) override;
+  Task<absl::StatusOr<ListPage>> list(ListQuery query) override;
+  Task<absl::StatusOr<DeletionPlan>> explain_delete(ResourceKey key, Force force,
+                                                    size_t samples) override;
+  Task<absl::StatusOr<ReferrersPage>> referrers(ResourceKey key, std::optional<storage::Edge> after,
+                                                size_t limit) override;
+  Task<absl::StatusOr<Shadow>> shadow(ResourceKey key) override;
+  Task<absl::StatusOr<ShadowPage>> shadows(std::optional<KindName> kind,
+                                           std::optional<ResourceKey> after, size_t limit,
+                                           ShowDeleted show_deleted) override;
+  Task<absl::StatusOr<FsckReport>> fsck() override;
+  [[nodiscard]] absl::StatusOr<SharedMessage> decode(const storage::Row& row) const override;
+  Task<absl::StatusOr<size_t>> run_duties() override;
+
+ private:
+  // One attempt: what to do next, and the result if that is to answer OK.
+  Task<Verdict> attempt(WriteSet& set, WriteResult& result);
+  Task<absl::StatusOr<std::optional<WriteResult>>> replay(WriteSet& set);
+  Task<Verdict> commit(WriteSet& set, WriteResult& result);
+  // Waits before attempt number `attempt` + 1, longer each time, and never the same for two.
+  Task<void> back_off(int attempt);
+  [[nodiscard]] bool is_late(const WriteRequest& request);
+
+  Env& env_;
+  storage::Engine& engine_;
+  std::unique_ptr<Plans> plans_;
+  ChangeBuilder builder_;
+  Layers layers_;
+  StoreOptions options_;
+};
+
+}  // namespace holdfast::store

@@ -33,9 +33,9 @@ absl::Status CheckSingular(const std::vector<PathStep>& steps) {
     if (!step.many()) continue;
     const std::string& name = step.field->name();
     if (step.field->is_map()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          name, " is a map: compare one entry, as in ", name,
-          ".key = \"value\", or ask for a key with ", name, ":key"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " is a map: compare one entry, as in ", name,
+                       ".key = \"value\", or ask for a key with ", name, ":key"));
     }
     return absl::InvalidArgumentError(absl::StrCat(
         name, " is repeated: only : works on it, and asks whether any element matches"));
@@ -53,13 +53,13 @@ absl::Status CheckComparable(const std::vector<PathStep>& steps, Comparator comp
                      ": compare one of its fields, or ask for its presence with ", path, ":*"));
   }
   if (type == ValueType::kBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, " is bytes: one can only ask for its presence with ", path, ":*"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is bytes: one can only ask for its presence with ", path, ":*"));
   }
   const bool unordered = type == ValueType::kBool || type == ValueType::kEnum;
   if (unordered && OpOf(comparator) != Test::Op::kEqual) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is ", TypeText(field),
-                                                   ", which has no order: use = or !="));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is ", TypeText(field), ", which has no order: use = or !="));
   }
   return absl::OkStatus();
 }
@@ -70,8 +70,8 @@ absl::StatusOr<Node> MakeValueTest(const std::vector<PathStep>& steps, Comparato
   const FieldDescriptor* field = steps.back().value_field();
   const bool is_string = TypeOf(field) == ValueType::kString;
   if (text.star() && !is_string) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "* matches only texts: to ask for presence write ", PathText(steps), ":*"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("* matches only texts: to ask for presence write ", PathText(steps), ":*"));
   }
   Test test{.steps = steps, .op = OpOf(comparator)};
   if (is_string && test.op == Test::Op::kEqual && text.segments.size() > 1) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -277,9 +277,8 @@ MaskNode SetFieldsOf(const Message& message) {
 }
 
 absl::Status Error(std::string_view field, std::string_view path, std::string_view problem) {
-  return FieldError(
-      Reason::kInvalidMask, field,
-      absl::StrCat("\"", ForMessage(path), "\": ", ToAbsl(problem)));
+  return FieldError(Reason::kInvalidMask, field,
+                    absl::StrCat("\"", ForMessage(path), "\": ", ToAbsl(problem)));
 }
 
 bool HasEvery(const std::vector<MaskPart>& parts) {

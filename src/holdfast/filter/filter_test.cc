@@ -331,8 +331,9 @@ TEST(FilterErrors, NameThePositionAndWhatWasExpected) {
   HF_COVERS("S25");
   ExpectError("count =", "at character 8: expected a value after =, found the end");
   ExpectError("count = )", "at character 9: expected a value after =, found \")\"");
-  ExpectError("count = AND", "at character 9: expected a value after =, found AND; if it is a text, "
-                             "quote it");
+  ExpectError("count = AND",
+              "at character 9: expected a value after =, found AND; if it is a text, "
+              "quote it");
   ExpectError("count = 1 AND", "at character 14: expected a comparison, found the end");
   ExpectError("count = 1 AND AND count = 2", "at character 15: expected a comparison, found AND");
   ExpectError("OR count = 1", "at character 1: expected a comparison, found OR");
@@ -367,19 +368,22 @@ TEST(FilterErrors, RefuseBadEscapes) {
 }
 
 TEST(FilterErrors, RefuseUnknownFields) {
-  ExpectError("nope = 1", "at character 1: no field \"nope\" in acme.Vpc; it has name, display_name, "
-                          "count, big, small_unsigned, big_unsigned, ratio, weight, enabled, state, "
-                          "digest, nick, …");
+  ExpectError("nope = 1",
+              "at character 1: no field \"nope\" in acme.Vpc; it has name, display_name, "
+              "count, big, small_unsigned, big_unsigned, ratio, weight, enabled, state, "
+              "digest, nick, …");
   ExpectError("displayName = x",
               "at character 1: no field \"displayName\" in acme.Vpc; did you mean display_name?");
-  ExpectError("spec.nope = 1", "at character 6: no field \"nope\" in acme.Spec; it has cidr, size, "
-                               "limit, rules, named_rules, inner, since");
+  ExpectError("spec.nope = 1",
+              "at character 6: no field \"nope\" in acme.Spec; it has cidr, size, "
+              "limit, rules, named_rules, inner, since");
   ExpectError("spec:nope", "at character 6: no field \"nope\" in acme.Spec");
   ExpectError("count.x = 1", "at character 7: no field \"x\" in count, which is an int32");
   ExpectError("labels.a.b = 1", "at character 10: no field \"b\" in labels.a, which is a string");
   ExpectError("marker.x = 1", "at character 8: no field \"x\" in acme.Nothing");
-  ExpectError("labels.a* = x", "at character 8: * doesn't work in a path: put a map key that has one "
-                               "in quotes");
+  ExpectError("labels.a* = x",
+              "at character 8: * doesn't work in a path: put a map key that has one "
+              "in quotes");
   ExpectError("by_number.x = 1", "at character 11: the map's keys are int32, which \"x\" isn't");
   ExpectError("by_number:x", "at character 11: the map's keys are int32, which \"x\" isn't");
   ExpectError("by_number.99999999999 = 1", "at character 11: the map's keys are int32");
@@ -392,7 +396,8 @@ TEST(FilterErrors, RefuseValuesOfAnotherType) {
   ExpectError("count = 1.5", "at character 9: expected an int32, found \"1.5\"");
   ExpectError("count = 1e3", "at character 9: expected an int32, found \"1e3\"");
   ExpectError("count = \"\"", "at character 9: expected an int32, found \"\"");
-  ExpectError("count = *", "at character 9: * matches only texts: to ask for presence write count:*");
+  ExpectError("count = *",
+              "at character 9: * matches only texts: to ask for presence write count:*");
   ExpectError("count = 2147483648",
               "at character 9: \"2147483648\" is out of range for count, which is an int32");
   ExpectError("big = 9223372036854775808", "is out of range for big, which is an int64");
@@ -412,8 +417,9 @@ TEST(FilterErrors, RefuseValuesOfAnotherType) {
   ExpectError("ratio = 1e39", "\"1e39\" is out of range for ratio, which is a float");
   ExpectError("weight = NaN", "at character 10: NaN is neither equal to, less nor greater");
   ExpectError("enabled = 1", "at character 11: expected true or false, found \"1\"");
-  ExpectError("state = active", "at character 9: expected a value of acme.State "
-                                "(STATE_UNSPECIFIED, ACTIVE, DELETING), found \"active\"");
+  ExpectError("state = active",
+              "at character 9: expected a value of acme.State "
+              "(STATE_UNSPECIFIED, ACTIVE, DELETING), found \"active\"");
   ExpectError("state = 1", "at character 9: expected a value of acme.State");
 }
 
@@ -425,9 +431,11 @@ TEST(FilterErrors, RefuseBadTimestampsAndDurations) {
     ExpectError(absl::StrCat("create_time > ", text), kTimestamp);
   }
   ExpectError("create_time > \"2012-04-21T11:30:00Z\\u0000\"", kTimestamp);
-  const char* kDuration = "at character 7: expected a duration in seconds with at most nine "
-                          "decimals, like 20s or 1.5s, found ";
-  for (const char* text : {"20", "1.5h", "s", "1.s", ".5s", "1.0000000001s", "--1s", "+1s", "1m30s"}) {
+  const char* kDuration =
+      "at character 7: expected a duration in seconds with at most nine "
+      "decimals, like 20s or 1.5s, found ";
+  for (const char* text :
+       {"20", "1.5h", "s", "1.s", ".5s", "1.0000000001s", "--1s", "+1s", "1m30s"}) {
     ExpectError(absl::StrCat("ttl = ", text), kDuration);
   }
   ExpectError("ttl = 315576000001s", "is out of range for ttl, which is a duration");
@@ -435,29 +443,35 @@ TEST(FilterErrors, RefuseBadTimestampsAndDurations) {
 }
 
 TEST(FilterErrors, RefuseWhatTheFieldCannotAnswer) {
-  ExpectError("spec = x", "at character 8: spec is the message acme.Spec: compare one of its fields, "
-                          "or ask for its presence with spec:*");
-  ExpectError("digest = x", "at character 10: digest is bytes: one can only ask for its presence "
-                            "with digest:*");
+  ExpectError("spec = x",
+              "at character 8: spec is the message acme.Spec: compare one of its fields, "
+              "or ask for its presence with spec:*");
+  ExpectError("digest = x",
+              "at character 10: digest is bytes: one can only ask for its presence "
+              "with digest:*");
   ExpectError("digest:x", "at character 8: digest is bytes");
   ExpectError("enabled > false",
               "at character 11: enabled is a bool, which has no order: use = or !=");
   ExpectError("state < ACTIVE",
               "at character 9: state is the enum acme.State, which has no order: use = or !=");
-  ExpectError("tags = web", "at character 8: tags is repeated: only : works on it, and asks whether "
-                            "any element matches");
+  ExpectError("tags = web",
+              "at character 8: tags is repeated: only : works on it, and asks whether "
+              "any element matches");
   ExpectError("rules.port = 80", "at character 14: rules is repeated");
   ExpectError("rules.port > 80", "at character 14: rules is repeated");
-  ExpectError("labels = x", "at character 10: labels is a map: compare one entry, as in labels.key = "
-                            "\"value\", or ask for a key with labels:key");
-  ExpectError("rules:port", "at character 7: rules is a list of messages: ask for a field of them, "
-                            "as in rules.field:value");
+  ExpectError("labels = x",
+              "at character 10: labels is a map: compare one entry, as in labels.key = "
+              "\"value\", or ask for a key with labels:key");
+  ExpectError("rules:port",
+              "at character 7: rules is a list of messages: ask for a field of them, "
+              "as in rules.field:value");
 }
 
 TEST(FilterErrors, RefuseWhatIsNotSupportedByName) {
   HF_COVERS("S25");
-  ExpectError("web", "at character 1: \"web\" stands alone, and searching all fields isn't supported: "
-                     "compare a field, as in display_name = \"web\"");
+  ExpectError("web",
+              "at character 1: \"web\" stands alone, and searching all fields isn't supported: "
+              "compare a field, as in display_name = \"web\"");
   ExpectError("\"New York\" count = 1", "at character 1: \"New York\" stands alone");
   ExpectError("count = 1 and big = 2", "at character 11: write AND in capitals");
   ExpectError("not count = 1", "at character 1: write NOT in capitals");

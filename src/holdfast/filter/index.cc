@@ -44,7 +44,8 @@ bool IsSingular(const std::vector<PathStep>& steps) {
 
 // a = "abc*d" needs a text from "abc" up to, but without, "abd".
 void AddPrefix(const std::string& path, const Pattern& pattern, Conditions& out) {
-  const std::optional<IndexValue> from = ToIndexValue(ValueView(std::string_view(pattern.prefix())));
+  const std::optional<IndexValue> from =
+      ToIndexValue(ValueView(std::string_view(pattern.prefix())));
   HF_CHECK(from.has_value()) << "a filter's texts are UTF-8";
   const std::string& text = std::get<std::string>(*from);
   if (text.empty()) return;

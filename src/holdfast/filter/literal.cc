@@ -1,5 +1,6 @@
 #include "holdfast/filter/literal.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -31,9 +32,8 @@ absl::Status Expected(std::string_view what, std::string_view text) {
 }
 
 absl::Status OutOfRange(const FieldDescriptor* field, std::string_view text) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", ForMessage(text), "\" is out of range for ", field->name(), ", which is ",
-                   TypeText(field)));
+  return absl::InvalidArgumentError(absl::StrCat("\"", ForMessage(text), "\" is out of range for ",
+                                                 field->name(), ", which is ", TypeText(field)));
 }
 
 bool AllDigits(std::string_view text) {

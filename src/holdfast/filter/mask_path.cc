@@ -1,5 +1,8 @@
 #include "holdfast/filter/mask_path.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
@@ -99,9 +102,9 @@ class Resolver {
       return absl::InvalidArgumentError("* is for repeated fields and maps, and for everything");
     }
     if (type_ == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("no field \"", ForMessage(word.text), "\" in a value of ", last_->name(),
-                       ", which isn't a message"));
+      return absl::InvalidArgumentError(absl::StrCat("no field \"", ForMessage(word.text),
+                                                     "\" in a value of ", last_->name(),
+                                                     ", which isn't a message"));
     }
     const FieldDescriptor* field = type_->FindFieldByName(word.text);
     if (field == nullptr) return NoSuchField(type_, word.text);
@@ -126,8 +129,8 @@ class Resolver {
 
 bool NeedsQuotes(std::string_view name) {
   for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '_' || c == '-';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-';
     if (!plain) return true;
   }
   return name.empty();
@@ -146,8 +149,8 @@ void AppendQuoted(std::string_view name, std::string& out) {
 
 absl::StatusOr<std::vector<MaskPart>> ParseMaskPath(std::string_view path, const Descriptor* type) {
   if (path.size() > kMaxMaskPathBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("the path has ", path.size(), " bytes, of which ",
-                                                   kMaxMaskPathBytes, " are allowed"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the path has ", path.size(), " bytes, of which ", kMaxMaskPathBytes, " are allowed"));
   }
   if (!IsUtf8(path)) return absl::InvalidArgumentError("the path isn't valid UTF-8");
   HF_ASSIGN_OR_RETURN(const std::vector<Word> words, Split(path));

@@ -101,8 +101,8 @@ class Parser {
   absl::StatusOr<Node> composite(const Target* target) {
     const size_t start = scanner_.position();
     if (++depth_ > kMaxFilterDepth) {
-      return scanner_.error(start, absl::StrCat("more than ", kMaxFilterDepth,
-                                                " parentheses within each other"));
+      return scanner_.error(
+          start, absl::StrCat("more than ", kMaxFilterDepth, " parentheses within each other"));
     }
     scanner_.take("(");
     HF_ASSIGN_OR_RETURN(Node node, expression(target));
@@ -163,9 +163,12 @@ class Parser {
 
   absl::StatusOr<std::optional<Comparator>> comparator() {
     static constexpr std::pair<std::string_view, Comparator> kComparators[] = {
-        {"<=", Comparator::kLessOrEqual},    {"<", Comparator::kLess},
-        {">=", Comparator::kGreaterOrEqual}, {">", Comparator::kGreater},
-        {"!=", Comparator::kNotEqual},       {"=", Comparator::kEqual},
+        {"<=", Comparator::kLessOrEqual},
+        {"<", Comparator::kLess},
+        {">=", Comparator::kGreaterOrEqual},
+        {">", Comparator::kGreater},
+        {"!=", Comparator::kNotEqual},
+        {"=", Comparator::kEqual},
         {":", Comparator::kHas},
     };
     for (const auto& [symbol, comparator] : kComparators) {
@@ -227,10 +230,11 @@ class Parser {
     if (parts.size() == 1 && (upper == "AND" || upper == "OR" || upper == "NOT")) {
       return absl::StrCat("write ", upper, " in capitals");
     }
-    return absl::StrCat("\"", ForMessage(first),
-                        "\" stands alone, and searching all fields isn't supported: compare a field, "
-                        "as in display_name = \"",
-                        ForMessage(first), "\"");
+    return absl::StrCat(
+        "\"", ForMessage(first),
+        "\" stands alone, and searching all fields isn't supported: compare a field, "
+        "as in display_name = \"",
+        ForMessage(first), "\"");
   }
 
   Scanner scanner_;

@@ -1,5 +1,6 @@
 #include "holdfast/filter/path.h"
 
+#include <cstdint>
 #include <limits>
 
 #include "absl/strings/numbers.h"
@@ -74,9 +75,9 @@ absl::Status PathBuilder::add(std::string_view part) {
     return absl::OkStatus();
   }
   if (type_ == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no field ", Quoted(part), " in ", PathText(steps_), ", which is ",
-                     TypeText(steps_.back().value_field())));
+    return absl::InvalidArgumentError(absl::StrCat("no field ", Quoted(part), " in ",
+                                                   PathText(steps_), ", which is ",
+                                                   TypeText(steps_.back().value_field())));
   }
   const FieldDescriptor* field = type_->FindFieldByName(std::string(part));
   if (field == nullptr) return NoSuchField(type_, part);
@@ -101,9 +102,8 @@ absl::StatusOr<std::vector<const FieldDescriptor*>> ResolveSingularPath(const De
   }
   const ValueType value_type = TypeOf(fields.back());
   if (value_type == ValueType::kMessage || value_type == ValueType::kBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(fields.back()->name(), " is ",
-                                                   TypeText(fields.back()),
-                                                   ", which has no order"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        fields.back()->name(), " is ", TypeText(fields.back()), ", which has no order"));
   }
   return fields;
 }

@@ -64,8 +64,7 @@ ResolveSingularPath(const google::protobuf::Descriptor* type, std::string_view p
                                    const google::protobuf::FieldDescriptor* map);
 // The index of the entry with this key, in reflection's order of entries; -1 if there is none.
 [[nodiscard]] int FindMapEntry(const google::protobuf::Message& message,
-                               const google::protobuf::FieldDescriptor* map,
-                               std::string_view key);
+                               const google::protobuf::FieldDescriptor* map, std::string_view key);
 
 // No field of this name: says so, with the name that may have been meant.
 [[nodiscard]] absl::Status NoSuchField(const google::protobuf::Descriptor* type,

@@ -1,5 +1,6 @@
 #include "holdfast/filter/pattern.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace holdfast::filter {
@@ -20,9 +21,10 @@ char32_t PopCharacter(std::string& text) {
   size_t start = text.size() - 1;
   while (start > 0 && (static_cast<uint8_t>(text[start]) & 0xC0) == 0x80) --start;
   const auto first = static_cast<uint8_t>(text[start]);
-  char32_t character = first < 0x80 ? first : first < 0xE0 ? first & 0x1F
-                                          : first < 0xF0   ? first & 0x0F
-                                                           : first & 0x07;
+  char32_t character = first < 0x80   ? first
+                       : first < 0xE0 ? first & 0x1F
+                       : first < 0xF0 ? first & 0x0F
+                                      : first & 0x07;
   for (size_t i = start + 1; i < text.size(); ++i) {
     character = (character << 6) | (static_cast<uint8_t>(text[i]) & 0x3F);
   }

@@ -1,6 +1,9 @@
 #include "holdfast/filter/scanner.h"
 
-#include "absl/strings/escaping.h"
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

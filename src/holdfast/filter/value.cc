@@ -103,8 +103,8 @@ struct IndexEncoder {
 }  // namespace
 
 const FieldDescriptor* ScalarField(const FieldDescriptor* field) {
-  const bool wrapped = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-                       IsWrapper(field->message_type());
+  const bool wrapped =
+      field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && IsWrapper(field->message_type());
   return wrapped ? field->message_type()->FindFieldByNumber(1) : field;
 }
 
@@ -240,8 +240,8 @@ std::optional<IndexValue> ToIndexValue(const ValueView& value) {
 
 bool IsIndexExact(const Value& value) {
   const auto* nanoseconds = std::get_if<absl::int128>(&value);
-  return nanoseconds == nullptr || (*nanoseconds > absl::int128(kMinInt64) &&
-                                    *nanoseconds < absl::int128(kMaxInt64));
+  return nanoseconds == nullptr ||
+         (*nanoseconds > absl::int128(kMinInt64) && *nanoseconds < absl::int128(kMaxInt64));
 }
 
 }  // namespace holdfast::filter

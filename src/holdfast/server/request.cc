@@ -131,15 +131,16 @@ absl::StatusOr<const schema::NamePattern*> FindCollection(const schema::Kind& ki
                                  kind.name.str(), ": these are like ", CollectionList(kind)));
 }
 
+std::vector<std::string> MaskPaths(const pb::Message& request, RequestFields::Field field) {
+  if (field == nullptr || !request.GetReflection()->HasField(request, field)) return {};
+  const auto& mask =
+      static_cast<const pb::FieldMask&>(request.GetReflection()->GetMessage(request, field));
+  return {mask.paths().begin(), mask.paths().end()};
+}
+
 absl::StatusOr<filter::FieldMask> ReadMask(const pb::Message& request, RequestFields::Field field,
                                            const pb::Descriptor* type, std::string_view path) {
-  std::vector<std::string> paths;
-  if (field != nullptr && request.GetReflection()->HasField(request, field)) {
-    const auto& mask =
-        static_cast<const pb::FieldMask&>(request.GetReflection()->GetMessage(request, field));
-    paths.assign(mask.paths().begin(), mask.paths().end());
-  }
-  return filter::FieldMask::Parse(paths, type, path);
+  return filter::FieldMask::Parse(MaskPaths(request, field), type, path);
 }
 
 absl::StatusOr<size_t> ReadPageSize(const pb::Message& request, RequestFields::Field field,

@@ -63,6 +63,10 @@ enum class Wildcards { kRefused, kAllowed };
                                                                         std::string_view field,
                                                                         Wildcards wildcards);
 
+// The paths of a mask field; none if it isn't there.
+[[nodiscard]] std::vector<std::string> MaskPaths(const google::protobuf::Message& request,
+                                                 RequestFields::Field field);
+// Of a read mask.
 [[nodiscard]] absl::StatusOr<filter::FieldMask> ReadMask(const google::protobuf::Message& request,
                                                          RequestFields::Field field,
                                                          const google::protobuf::Descriptor* type,

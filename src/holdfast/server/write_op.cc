@@ -82,11 +82,11 @@ class OpTaker {
         request_.GetReflection()->ReleaseMessage(&request_, fields_.resource));
   }
 
-  // AIP-134: no mask means the fields that are set.
+  // AIP-134: no mask, or an empty one, means the fields that are set.
   [[nodiscard]] absl::StatusOr<filter::FieldMask> read_update_mask(const pb::Message& resource) {
-    const bool has_mask = request_.GetReflection()->HasField(request_, fields_.update_mask);
-    if (!has_mask) return filter::FieldMask::OfSetFields(resource);
-    return ReadMask(request_, fields_.update_mask, kind_.message, at("update_mask"));
+    const std::vector<std::string> paths = MaskPaths(request_, fields_.update_mask);
+    if (paths.empty()) return filter::FieldMask::OfSetFields(resource);
+    return filter::FieldMask::ParseForUpdate(paths, kind_.message, at("update_mask"));
   }
 
   const schema::Kind& kind_;

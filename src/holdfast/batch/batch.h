@@ -24,11 +24,11 @@
 namespace holdfast::batch {
 
 struct Null {
-  friend bool operator==(Null, Null) = default;
+  friend auto operator<=>(Null, Null) = default;
 };
 struct Blob {
   std::string bytes;
-  friend bool operator==(const Blob&, const Blob&) = default;
+  friend auto operator<=>(const Blob&, const Blob&) = default;
 };
 // A typed bind parameter or result column.
 using Value = std::variant<Null, int64_t, double, std::string, Blob>;

@@ -67,7 +67,7 @@ std::string ForWriter(const SqliteOptions& options) {
                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=", full ? "FULL" : "OFF",
                       "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=",
                       options.checkpoint_pages,
-                      "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 4, ";");
+                      "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 2, ";");
 }
 
 }  // namespace

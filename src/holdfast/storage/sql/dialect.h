@@ -62,7 +62,7 @@ struct Dialect {
   std::string drop_edge;      // $target kind, name, $source kind, name, $field; perhaps none
   std::string put_unique;     // $kind, $field, scope, value
   std::string drop_unique;    // the same; perhaps none
-  std::string require_cursor;  // name, value ("": none)
+  std::string require_cursor;  // name, value (empty: none)
   std::string put_cursor;      // name, value
   std::string drop_cursor;     // name; perhaps none
   std::string ensure_limit;    // holder's kind (as text), name, counted (as text), max; perhaps none

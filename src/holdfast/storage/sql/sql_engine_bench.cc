@@ -20,8 +20,7 @@ constexpr size_t kBodyBytes = 600;
 
 ResourceKey Key(uint64_t n) {
   return {KindName("archive.example.com/Package"),
-          ResourceName(absl::StrCat("suites/bookworm/packages/lib", n * 2'654'435'761 % 1'000'003,
-                                    "-dev"))};
+          ResourceName(absl::StrCat("suites/bookworm/packages/lib", 1'000'000 + n, "-dev"))};
 }
 
 Op Create(Env& env, uint64_t n) {

@@ -86,7 +86,7 @@ void AddOtherChanges(Dialect& d) {
   d.drop_unique =
       "DELETE FROM unique_value WHERE kind = $1 AND field = $2 AND scope = $3 AND value = $4";
   d.require_cursor =
-      "SELECT 1 WHERE coalesce((SELECT value FROM cursor WHERE name = $1), '') = $2";
+      "SELECT 1 WHERE coalesce((SELECT value FROM cursor WHERE name = $1), x'') = $2";
   d.put_cursor =
       "INSERT INTO cursor(name, value) VALUES ($1, $2) "
       "ON CONFLICT DO UPDATE SET value = excluded.value";

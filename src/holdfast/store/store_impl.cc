@@ -10,6 +10,7 @@
 #include "holdfast/store/core/codec.h"
 #include "holdfast/store/core/lister.h"
 #include "holdfast/store/errors.h"
+#include "holdfast/store/shadows.h"
 
 namespace holdfast::store {
 namespace {
@@ -82,12 +83,20 @@ Task<Verdict> StoreImpl::attempt(WriteSet& set, WriteResult& result) {
     }
   }
   absl::Status status = co_await builder_.build(set);
-  for (size_t i = 0; status.ok() && i < layers_.size(); ++i) {
+  for (size_t i = 0; status.ok() && i < layers_.size() && set.large == nullptr; ++i) {
     status = co_await layers_[i]->prepare(set);
   }
   if (!status.ok()) {
     if (!set.wants_again()) co_return Verdict::Answer(std::move(status));
     co_return Verdict{.what = Verdict::What::kRetryLater, .status = std::move(status)};
+  }
+  if (set.large != nullptr) co_return Verdict::Answer(absl::UnimplementedError("large"));
+  if (set.written() > options_.max_batch_ops) {
+    co_return Verdict::Answer(
+        MakeError(Reason::kTooManyOperations,
+                  absl::StrCat("with what belongs to it the write has ", set.written(),
+                               " changes, more than the ", options_.max_batch_ops,
+                               " of one batch; make several")));
   }
   if (set.written() == 0) {
     absl::StatusOr<storage::Snapshot*> snapshot = co_await set.snapshot();
@@ -174,21 +183,38 @@ absl::StatusOr<SharedMessage> StoreImpl::decode(const storage::Row& row) const {
   return SharedMessage(std::move(resource));
 }
 
-Task<absl::StatusOr<DeletionPlan>> StoreImpl::explain_delete(ResourceKey, Force, size_t) {
-  co_return absl::UnimplementedError("explain");
+Task<absl::StatusOr<DeletionPlan>> StoreImpl::explain_delete(ResourceKey key, Force force,
+                                                             size_t samples) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  absl::StatusOr<DeletionPlan> plan =
+      co_await ExplainDelete(*plans_, *snapshot, std::move(key), force, samples);
+  co_return plan;
 }
-Task<absl::StatusOr<ReferrersPage>> StoreImpl::referrers(ResourceKey, std::optional<storage::Edge>,
-                                                         size_t) {
-  co_return absl::UnimplementedError("referrers");
+
+Task<absl::StatusOr<ReferrersPage>> StoreImpl::referrers(ResourceKey key,
+                                                         std::optional<storage::Edge> after,
+                                                         size_t limit) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  absl::StatusOr<ReferrersPage> page =
+      co_await ListReferrers(*plans_, *snapshot, std::move(key), std::move(after), limit);
+  co_return page;
 }
-Task<absl::StatusOr<Shadow>> StoreImpl::shadow(ResourceKey) {
-  co_return absl::UnimplementedError("shadow");
+
+Task<absl::StatusOr<Shadow>> StoreImpl::shadow(ResourceKey key) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  absl::StatusOr<Shadow> shadow = co_await GetShadow(*plans_, *snapshot, std::move(key));
+  co_return shadow;
 }
-Task<absl::StatusOr<ShadowPage>> StoreImpl::shadows(std::optional<KindName>,
-                                                    std::optional<ResourceKey>, size_t,
-                                                    ShowDeleted) {
-  co_return absl::UnimplementedError("shadows");
+
+Task<absl::StatusOr<ShadowPage>> StoreImpl::shadows(std::optional<KindName> kind,
+                                                    std::optional<ResourceKey> after, size_t limit,
+                                                    ShowDeleted show_deleted) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  absl::StatusOr<ShadowPage> page = co_await ListShadows(*plans_, *snapshot, std::move(kind),
+                                                         std::move(after), limit, show_deleted);
+  co_return page;
 }
+
 Task<absl::StatusOr<FsckReport>> StoreImpl::fsck() { co_return absl::UnimplementedError("fsck"); }
 Task<absl::StatusOr<size_t>> StoreImpl::run_duties() { co_return 0; }
 

@@ -113,10 +113,7 @@ class WriteSet {
 
   // Set by the constraint layer: this deletion doesn't fit into one batch. The write becomes
   // nothing but this.
-  struct Large {
-    const Change* change = nullptr;
-  };
-  std::optional<Large> large;
+  const Change* large = nullptr;
 
   void add_op(storage::Op op, Note note);
   // Keeps a key as long as the write goes on, for notes.

@@ -1,10 +1,13 @@
 #include "holdfast/store/constraint/constraint_layer.h"
 
 #include "holdfast/base/macros.h"
+#include "holdfast/store/constraint/reference_saver.h"
 
 namespace holdfast::store {
 
 Task<absl::Status> ConstraintLayer::prepare(WriteSet& set) {
+  HF_CO_RETURN_IF_ERROR(co_await ExpandDeletions(set, options_));
+  if (set.large != nullptr) co_return absl::OkStatus();
   ReferenceSaver saver(set);
   for (const auto& change : set.changes()) {
     if (change->unchanged) continue;
@@ -15,6 +18,7 @@ Task<absl::Status> ConstraintLayer::prepare(WriteSet& set) {
     }
   }
   saver.add_checks();
+  AddDeletionChecks(set);
   co_return absl::OkStatus();
 }
 

@@ -2,15 +2,10 @@
 // deleted takes with it, clears or is blocked by what refers to it.
 #pragma once
 
-#include "holdfast/store/constraint/reference_saver.h"
+#include "holdfast/store/constraint/deletion.h"
 #include "holdfast/store/write_set.h"
 
 namespace holdfast::store {
-
-struct ConstraintOptions {
-  size_t max_batch_ops = 500;
-  size_t max_inline_dependants = 100;
-};
 
 class ConstraintLayer final : public Layer {
  public:

@@ -1,0 +1,32 @@
+// Deletions that fit into one batch: everything that goes with them becomes changes of the same
+// write, guarded so that whoever refers to it at the same moment loses, or makes this lose.
+#pragma once
+
+#include "holdfast/store/constraint/closure.h"
+#include "holdfast/store/write_set.h"
+
+namespace holdfast::store {
+
+struct ConstraintOptions {
+  size_t max_batch_ops = 500;
+  size_t max_inline_dependants = 100;
+};
+
+// A deletion with more dependants than this isn't looked through before it is begun: looking would
+// take as long as closing.
+inline constexpr size_t kMaxProbed = 20'000;
+
+// Adds to the set what the deletions in it take with them. Sets set.large if that doesn't fit.
+Task<absl::Status> ExpandDeletions(WriteSet& set, ConstraintOptions options);
+
+// Adds the checks that nothing refers to, or stands below, what the batch erases.
+void AddDeletionChecks(WriteSet& set);
+
+// Clears the references that these edges are, in a change of their source.
+Task<absl::Status> AddUnset(WriteSet& set, storage::Snapshot& snapshot, const ResourceKey& source,
+                            const std::vector<storage::Edge>& edges, size_t op);
+
+// What stands against a deletion, as an error; OK if nothing does.
+[[nodiscard]] absl::Status CheckClosure(const ResourceKey& root, const Closure& closure);
+
+}  // namespace holdfast::store

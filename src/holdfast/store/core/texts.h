@@ -1,0 +1,16 @@
+// Texts behind each other in one string, for records that only this store reads.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace holdfast::store {
+
+// Appends a text with its length before it (eight bytes, low first).
+void PutText(std::string_view text, std::string& out);
+// Takes the first text off `in`. INTERNAL if it is cut.
+[[nodiscard]] absl::StatusOr<std::string_view> TakeText(std::string_view& in);
+
+}  // namespace holdfast::store

@@ -11,7 +11,6 @@
 #include "holdfast/base/macros.h"
 #include "holdfast/server/check_values.h"
 #include "holdfast/server/handler.h"
-#include "holdfast/server/mixin_handlers.h"
 
 namespace holdfast::server {
 namespace {
@@ -156,7 +155,10 @@ class DispatcherImpl final : public Dispatcher {
       hosts.push_back(Host{env_, deployment, options_, watch_counter(deployment)});
       for (const schema::Method* method : deployment.service->methods) add(hosts.back(), *method);
     }
-    if (!hosts.empty()) add_mixin(hosts);
+    if (!hosts.empty()) {
+      add_fixed(hosts, MakeMixinMethods(hosts));
+      add_fixed(hosts, MakeAdminMethods(hosts));
+    }
     for (const auto& [name, entry] : entries_) methods_.push_back(entry.get());
   }
 
@@ -227,8 +229,8 @@ class DispatcherImpl final : public Dispatcher {
     add(std::move(entry));
   }
 
-  void add_mixin(const std::vector<Host>& hosts) {
-    for (MixinMethod& method : MakeMixinMethods(hosts)) {
+  void add_fixed(const std::vector<Host>& hosts, std::vector<FixedMethod> methods) {
+    for (FixedMethod& method : methods) {
       auto entry = std::make_unique<Entry>();
       entry->full_name = absl::StrCat("/", method.descriptor->service()->full_name(), "/",
                                       method.descriptor->name());

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "holdfast/schema/schema.h"
 #include "holdfast/server/dispatcher.h"
@@ -37,6 +39,17 @@ struct Host {
     return deployment.schema->new_message(type);
   }
 };
+
+// A method that isn't derived: the same for all services, answered for all deployments together.
+struct FixedMethod {
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  std::vector<schema::HttpRule> http;
+  std::unique_ptr<Handler> handler;
+};
+
+// holdfast.mixin.v1.SchemaMixin and holdfast.admin.v1.Admin.
+[[nodiscard]] std::vector<FixedMethod> MakeMixinMethods(const std::vector<Host>& hosts);
+[[nodiscard]] std::vector<FixedMethod> MakeAdminMethods(const std::vector<Host>& hosts);
 
 // By verb: Get and BatchGet; List; Create, Update and Delete; Transact; ExplainDelete and
 // ListReferrers; Watch of one and of a collection.

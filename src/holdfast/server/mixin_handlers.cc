@@ -1,8 +1,6 @@
 // The schema mixin: one gRPC service, blended into every deployment of the process. A request says
 // which service it means. Shadows are the rows of the host's own store: there is nothing else that
 // could differ from them.
-#include "holdfast/server/mixin_handlers.h"
-
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/mixin/v1/shadow.pb.h"
+#include "holdfast/server/handler.h"
 #include "holdfast/server/position.h"
 #include "holdfast/server/request.h"
 
@@ -274,10 +273,10 @@ class WatchShadowsHandler final : public MixinHandler {
 
 }  // namespace
 
-std::vector<MixinMethod> MakeMixinMethods(const std::vector<Host>& hosts) {
+std::vector<FixedMethod> MakeMixinMethods(const std::vector<Host>& hosts) {
   const pb::ServiceDescriptor* service =
       mixin::ResourceShadow::descriptor()->file()->FindServiceByName("SchemaMixin");
-  std::vector<MixinMethod> methods;
+  std::vector<FixedMethod> methods;
   const auto add = [&](const char* name, std::string path, std::unique_ptr<Handler> handler) {
     methods.push_back({service->FindMethodByName(name),
                        {{"GET", "/holdfast.mixin.v1/" + std::move(path), ""}},

@@ -40,7 +40,8 @@ std::string_view Describe(FailureClass failure_class) {
 std::string Message(const Failure& failure) {
   std::string text = absl::StrCat(failure.label, ": ", ToAbsl(Describe(failure.failure_class)));
   if (!failure.constraint.empty()) absl::StrAppend(&text, " (", failure.constraint, ")");
-  if (failure.failure_class == FailureClass::kRowCount) absl::StrAppend(&text, " (", failure.rows, ")");
+  if (failure.failure_class == FailureClass::kRowCount)
+    absl::StrAppend(&text, " (", failure.rows, ")");
   if (!failure.message.empty()) absl::StrAppend(&text, ": ", failure.message);
   return text;
 }

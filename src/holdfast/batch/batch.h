@@ -47,16 +47,16 @@ enum class FailureClass {
 
 struct Failure {
   FailureClass failure_class = FailureClass::kBug;
-  size_t step = 0;          // index in the batch; Batch::size() is the pseudo-step `commit`: what
-                            // fails before the first step, at the end, or as a whole
-  size_t execution = 0;     // which of the step's bind rows
-  std::string label;        // path: "project.create/vpc.create/subnet"
-  std::string constraint;   // kConstraint: its name; kGuard: the guard's
-  Row observed;             // kGuard: what the guard's row held after its first column; else the
-                            // first row of Step::observe (empty if there was none)
-  int64_t rows = 0;         // kRowCount: how many there were
-  std::string sqlstate;     // PostgreSQL's, or SQLite's extended code as "SQLITE_BUSY"
-  std::string message;      // the database's own words, for logs
+  size_t step = 0;         // index in the batch; Batch::size() is the pseudo-step `commit`: what
+                           // fails before the first step, at the end, or as a whole
+  size_t execution = 0;    // which of the step's bind rows
+  std::string label;       // path: "project.create/vpc.create/subnet"
+  std::string constraint;  // kConstraint: its name; kGuard: the guard's
+  Row observed;            // kGuard: what the guard's row held after its first column; else the
+                           // first row of Step::observe (empty if there was none)
+  int64_t rows = 0;        // kRowCount: how many there were
+  std::string sqlstate;    // PostgreSQL's, or SQLite's extended code as "SQLITE_BUSY"
+  std::string message;     // the database's own words, for logs
 };
 
 // Which failure of a step is which status. Anything unmapped is INTERNAL with the label: a unique

@@ -1,4 +1,5 @@
-// A database that takes batches. Drivers: batch/sqlite/; PostgreSQL has its room in batch/postgres/.
+// A database that takes batches. Drivers: batch/sqlite/; PostgreSQL has its room in
+// batch/postgres/.
 #pragma once
 
 #include <memory>

@@ -35,8 +35,8 @@ struct Binder {
 };
 
 std::string Bytes(const void* data, int size) {
-  return data == nullptr ? std::string() : std::string(static_cast<const char*>(data),
-                                                       static_cast<size_t>(size));
+  return data == nullptr ? std::string()
+                         : std::string(static_cast<const char*>(data), static_cast<size_t>(size));
 }
 
 Value ReadColumn(sqlite3_stmt* statement, int column) {
@@ -113,10 +113,9 @@ bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_)
 
 void Connection::make_room() {
   if (statements_.size() < kMaxPreparedStatements) return;
-  const auto oldest =
-      std::min_element(statements_.begin(), statements_.end(), [](const auto& a, const auto& b) {
-        return a.second->last_used_ < b.second->last_used_;
-      });
+  const auto oldest = std::min_element(
+      statements_.begin(), statements_.end(),
+      [](const auto& a, const auto& b) { return a.second->last_used_ < b.second->last_used_; });
   statements_.erase(oldest);
 }
 
@@ -172,7 +171,7 @@ std::optional<Error> Connection::run(Statement& statement, const Row& binds, Res
     break;
   }
   const bool returns = sqlite3_column_count(handle) > 0;
-  result.count = returns ? returned
+  result.count = returns                              ? returned
                  : sqlite3_stmt_readonly(handle) != 0 ? 0
                                                       : sqlite3_changes64(handle_);
   sqlite3_reset(handle);

@@ -125,8 +125,9 @@ Failure ClassifyError(const Error& error, const ConstraintNames& names) {
 absl::Status ToStatus(const Error& error, std::string_view what) {
   const FailureClass c = ClassOf(error.code);
   const bool passing = c == FailureClass::kRetryable || c == FailureClass::kUnavailable;
-  return MakeError(passing ? Reason::kDatabaseUnavailable : Reason::kInternal,
-                   absl::StrCat(ToAbsl(what), ": ", error.message, " (", CodeName(error.code), ")"));
+  return MakeError(
+      passing ? Reason::kDatabaseUnavailable : Reason::kInternal,
+      absl::StrCat(ToAbsl(what), ": ", error.message, " (", CodeName(error.code), ")"));
 }
 
 }  // namespace holdfast::batch::sqlite

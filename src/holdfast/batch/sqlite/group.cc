@@ -29,9 +29,7 @@ bool Meets(const Expect& expect, int64_t count) {
 
 // The database itself is in trouble (full, unreadable, out of memory): SQLite may already have
 // rolled back everything, and what it did to the neighbours isn't to be trusted either.
-bool IsFatal(const Failure& failure) {
-  return failure.failure_class == FailureClass::kUnavailable;
-}
+bool IsFatal(const Failure& failure) { return failure.failure_class == FailureClass::kUnavailable; }
 
 }  // namespace
 

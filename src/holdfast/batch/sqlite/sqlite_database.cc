@@ -21,7 +21,8 @@
 
 namespace holdfast::batch::sqlite {
 
-// --- the file --------------------------------------------------------------------------------------
+// --- the file
+// --------------------------------------------------------------------------------------
 
 class SqliteDatabase::TemporaryFolder {
  public:
@@ -63,16 +64,17 @@ std::string Common(const SqliteOptions& options, int64_t cache_kib) {
 
 std::string ForWriter(const SqliteOptions& options) {
   const bool full = options.synchronous == SqliteOptions::Synchronous::kFull;
-  return absl::StrCat(Common(options, options.writer_cache_kib),
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=", full ? "FULL" : "OFF",
-                      "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=",
-                      options.checkpoint_pages,
-                      "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 2, ";");
+  return absl::StrCat(
+      Common(options, options.writer_cache_kib),
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=", full ? "FULL" : "OFF",
+      "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=", options.checkpoint_pages,
+      "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 2, ";");
 }
 
 }  // namespace
 
-// --- the writer ------------------------------------------------------------------------------------
+// --- the writer
+// ------------------------------------------------------------------------------------
 
 class SqliteDatabase::Writer {
  public:
@@ -168,7 +170,8 @@ class SqliteDatabase::Writer {
   std::unique_ptr<Worker> worker_;  // last: its destructor finishes the work, which uses the others
 };
 
-// --- the readers -----------------------------------------------------------------------------------
+// --- the readers
+// -----------------------------------------------------------------------------------
 
 class SqliteDatabase::ReaderPool {
  public:
@@ -274,7 +277,8 @@ class SqliteDatabase::Snapshot final : public ReadSnapshot {
   std::unique_ptr<Connection> connection_;
 };
 
-// --- the database ----------------------------------------------------------------------------------
+// --- the database
+// ----------------------------------------------------------------------------------
 
 SqliteDatabase::SqliteDatabase(Env& env, SqliteOptions options)
     : env_(env), options_(std::move(options)) {}
@@ -309,8 +313,7 @@ Connection& SqliteDatabase::setup() { return writer_->connection(); }
 Task<Outcome> SqliteDatabase::commit(Batch batch) { return writer_->commit(std::move(batch)); }
 
 Task<absl::StatusOr<std::unique_ptr<ReadSnapshot>>> SqliteDatabase::snapshot() {
-  absl::StatusOr<std::unique_ptr<Connection>> connection =
-      co_await ReaderPool::Take(readers_);
+  absl::StatusOr<std::unique_ptr<Connection>> connection = co_await ReaderPool::Take(readers_);
   HF_CO_RETURN_IF_ERROR(connection.status());
   auto snapshot = std::make_unique<Snapshot>(readers_, std::move(*connection));
   HF_CO_RETURN_IF_ERROR(snapshot->begin());

@@ -44,8 +44,9 @@ struct SqliteOptions {
   // Page caches, in KiB. The writer's holds what one group of large batches dirties.
   int64_t writer_cache_kib = 32 * 1024;
   int64_t reader_cache_kib = 4 * 1024;
-  // Pages in the log before they are copied into the database (32 MiB). More saves writing hot pages
-  // again and again, at the cost of a longer log: 4,096 made imports a third slower, 16,384 no faster.
+  // Pages in the log before they are copied into the database (32 MiB). More saves writing hot
+  // pages again and again, at the cost of a longer log: 4,096 made imports a third slower, 16,384
+  // no faster.
   int64_t checkpoint_pages = 8192;
 
   ConstraintNames constraint_names;

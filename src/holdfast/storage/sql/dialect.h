@@ -56,18 +56,18 @@ struct Dialect {
                               // delete_time, body, fields, outgoing
   std::string set_state;      // $kind, name, uid, from states, from round?, state, round, pending,
                               // delete_time
-  std::string create_row;     // $kind, name, uid, version, state, pending, round, delete_time, body,
-                              // fields, outgoing
-  std::string put_edge;       // $target kind, name, $source kind, name, $field, behavior
-  std::string drop_edge;      // $target kind, name, $source kind, name, $field; perhaps none
-  std::string put_unique;     // $kind, $field, scope, value
-  std::string drop_unique;    // the same; perhaps none
+  std::string create_row;   // $kind, name, uid, version, state, pending, round, delete_time, body,
+                            // fields, outgoing
+  std::string put_edge;     // $target kind, name, $source kind, name, $field, behavior
+  std::string drop_edge;    // $target kind, name, $source kind, name, $field; perhaps none
+  std::string put_unique;   // $kind, $field, scope, value
+  std::string drop_unique;  // the same; perhaps none
   std::string require_cursor;  // name, value (empty: none)
   std::string put_cursor;      // name, value
   std::string drop_cursor;     // name; perhaps none
-  std::string ensure_limit;    // holder's kind (as text), name, counted (as text), max; perhaps none
-  std::string take_limit;      // the first three, n. Below zero: a constraint
-  std::string see_limit;       // the first three -> used, max
+  std::string ensure_limit;  // holder's kind (as text), name, counted (as text), max; perhaps none
+  std::string take_limit;    // the first three, n. Below zero: a constraint
+  std::string see_limit;     // the first three -> used, max
   std::string require_target;  // $kind, name
   std::string find_inbound;    // $kind, name -> 1 if there is an edge that counts
   std::string see_inbound;     // $kind, name -> the first: source kind, name, path, behavior
@@ -75,18 +75,19 @@ struct Dialect {
   std::string see_child;       // the same -> the first: name
 
   // --- reads
-  std::string head;        // -> revision, purge floor
-  std::string get_row;     // $kind, name -> row
-  std::string scan_rows;   // $kind, from name, but not name, to name (exclusive), limit -> name, row
+  std::string head;       // -> revision, purge floor
+  std::string get_row;    // $kind, name -> row
+  std::string scan_rows;  // $kind, from name, but not name, to name (exclusive), limit -> name, row
   std::string scan_shadows;  // the same -> name, shadow
   // As scan_rows and scan_shadows; appends the conditions' values to their parameters.
-  std::string (*scan_matching)(const Matching& matching, Fields fields, batch::Row& binds) = nullptr;
+  std::string (*scan_matching)(const Matching& matching, Fields fields,
+                               batch::Row& binds) = nullptr;
   // -> count, of at most so many.
   std::string (*count_matching)(const Matching& matching, size_t at_most,
                                 batch::Row& binds) = nullptr;
-  std::string duties;        // $kind, behind name, state?, round?, pending bits, limit -> name, row
-  std::string inbound;       // $kind, name, $source kind, from source, behind field, behaviors,
-                             // limit -> source, path, behavior
+  std::string duties;   // $kind, behind name, state?, round?, pending bits, limit -> name, row
+  std::string inbound;  // $kind, name, $source kind, from source, behind field, behaviors,
+                        // limit -> source, path, behavior
   std::string count_inbound;  // $kind, name, behaviors -> count
   std::string limits;         // behind holder's kind, name, counted; limit -> these, used, max
   std::string cursor;         // name -> value

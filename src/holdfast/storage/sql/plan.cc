@@ -41,10 +41,8 @@ class Plan::RowRun {
  public:
   RowRun(Plan& plan, const std::string& sql)
       : plan_(plan),
-        change_{.sql = sql,
-                .expect = kOne,
-                .observe = &plan.dialect_.see_row,
-                .about = About::kRow} {}
+        change_{
+            .sql = sql, .expect = kOne, .observe = &plan.dialect_.see_row, .about = About::kRow} {}
   ~RowRun() { flush(); }
   RowRun(const RowRun&) = delete;
   RowRun& operator=(const RowRun&) = delete;

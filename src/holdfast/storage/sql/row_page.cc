@@ -26,11 +26,10 @@ size_t RowPage::chunk() const {
 }
 
 bool RowPage::examine(Row row) {
-  const bool wanted =
-      row.state != RowState::kGone || bounds_.tombstones == Tombstones::kInclude;
+  const bool wanted = row.state != RowState::kGone || bounds_.tombstones == Tombstones::kInclude;
   const size_t bytes = row.body.has_value() ? row.body->size() : 0;
-  const bool fits = rows_.empty() ||
-                    (rows_.size() < bounds_.limit && bytes_ + bytes <= bounds_.max_bytes);
+  const bool fits =
+      rows_.empty() || (rows_.size() < bounds_.limit && bytes_ + bytes <= bounds_.max_bytes);
   full_ = examined_ == bounds_.max_examined || (wanted && !fits);
   if (full_) return false;
   ++examined_;

@@ -37,9 +37,9 @@ Commit Failed(const Batch& batch, Failure failure, const absl::Status& database_
   } else if (explained) {
     commit.status = batch.explains[failure.op](failure);
   } else {
-    commit.status =
-        MakeError(Reason::kInternal, absl::StrCat(batch.label, ": operation ", failure.op,
-                                                  " failed ", failure.message));
+    commit.status = MakeError(
+        Reason::kInternal,
+        absl::StrCat(batch.label, ": operation ", failure.op, " failed ", failure.message));
   }
   commit.failure = std::move(failure);
   return commit;

@@ -85,8 +85,7 @@ Task<absl::StatusOr<std::unique_ptr<Snapshot>>> SqlSnapshot::Begin(
 }
 
 Task<absl::StatusOr<std::vector<batch::Row>>> SqlSnapshot::rows(const std::string& sql,
-                                                                batch::Row binds,
-                                                                size_t max_rows) {
+                                                                batch::Row binds, size_t max_rows) {
   return reader_->query(sql, std::move(binds), max_rows);
 }
 

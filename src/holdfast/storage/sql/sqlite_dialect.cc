@@ -52,15 +52,17 @@ void AddRowChanges(Dialect& d) {
       ", version = $5, state = $6, pending = $7, round = $8, delete_time = $9, body = $10, "
       "fields = $11, outgoing = $12 "
       "WHERE kind = $1 AND name = $2 AND uid = $3 AND version = $4 AND state <> 3");
-  d.set_state = absl::StrCat(
-      "UPDATE resource SET revision = ", kRevision,
-      ", state = $6, round = $7, pending = $8, delete_time = $9 "
-      "WHERE kind = $1 AND name = $2 AND uid = $3 AND (1 << state) & $4 <> 0 "
-      "AND ($5 IS NULL OR round = $5)");
+  d.set_state =
+      absl::StrCat("UPDATE resource SET revision = ", kRevision,
+                   ", state = $6, round = $7, pending = $8, delete_time = $9 "
+                   "WHERE kind = $1 AND name = $2 AND uid = $3 AND (1 << state) & $4 <> 0 "
+                   "AND ($5 IS NULL OR round = $5)");
   d.create_row = absl::StrCat(
       "INSERT INTO resource(kind, name, uid, version, state, pending, round, delete_time, body, "
       "fields, outgoing, stamp, revision) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, ", kRevision, ") "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, ",
+      kRevision,
+      ") "
       "ON CONFLICT (kind, name) DO UPDATE SET uid = excluded.uid, version = excluded.version, "
       "state = excluded.state, pending = excluded.pending, round = excluded.round, "
       "delete_time = excluded.delete_time, body = excluded.body, fields = excluded.fields, "
@@ -170,11 +172,10 @@ void AddReads(Dialect& d) {
   d.get_row = absl::StrCat("SELECT ", kRow, " FROM resource r WHERE kind = $1 AND name = $2");
   d.scan_rows = Scan(kRow);
   d.scan_shadows = Scan(kShadow);
-  d.duties = absl::StrCat(
-      "SELECT r.name, ", kRow, " FROM resource r WHERE r.kind = $1 AND r.name > $2 AND ",
-      kHasDuties,
-      " AND ($3 IS NULL OR r.state = $3) AND ($4 IS NULL OR r.round = $4) "
-      "AND ($5 = 0 OR r.pending & $5 <> 0) ORDER BY r.name LIMIT $6");
+  d.duties = absl::StrCat("SELECT r.name, ", kRow,
+                          " FROM resource r WHERE r.kind = $1 AND r.name > $2 AND ", kHasDuties,
+                          " AND ($3 IS NULL OR r.state = $3) AND ($4 IS NULL OR r.round = $4) "
+                          "AND ($5 = 0 OR r.pending & $5 <> 0) ORDER BY r.name LIMIT $6");
   d.inbound =
       "SELECT e.source_name, f.path, e.behavior FROM edge e CROSS JOIN field f ON f.id = e.field "
       "WHERE e.target_kind = $1 AND e.target_name = $2 AND e.source_kind = $3 "
@@ -188,17 +189,16 @@ void AddReads(Dialect& d) {
       "WHERE (holder_kind, holder_name, counted) > ($1, $2, $3) "
       "ORDER BY holder_kind, holder_name, counted LIMIT $4";
   d.cursor = "SELECT value FROM cursor WHERE name = $1";
-  d.feed = absl::StrCat(
-      "SELECT k.name, r.name, ", kRow,
-      " FROM resource r CROSS JOIN kind k ON k.id = r.kind WHERE r.revision >= $1 "
-      "AND (r.revision > $1 OR (k.name, r.name) > ($2, $3)) "
-      "ORDER BY r.revision, k.name, r.name LIMIT $4");
+  d.feed =
+      absl::StrCat("SELECT k.name, r.name, ", kRow,
+                   " FROM resource r CROSS JOIN kind k ON k.id = r.kind WHERE r.revision >= $1 "
+                   "AND (r.revision > $1 OR (k.name, r.name) > ($2, $3)) "
+                   "ORDER BY r.revision, k.name, r.name LIMIT $4");
 }
 
 void AddPurge(Dialect& d) {
-  d.purge_revision =
-      absl::StrCat("UPDATE meta SET revision = revision + 1 WHERE EXISTS (", kVictims,
-                   ") OR EXISTS (", kOldRequests, ")");
+  d.purge_revision = absl::StrCat("UPDATE meta SET revision = revision + 1 WHERE EXISTS (",
+                                  kVictims, ") OR EXISTS (", kOldRequests, ")");
   d.purge_floor = absl::StrCat(
       "UPDATE meta SET purge_floor = max(purge_floor, coalesce((SELECT max(v.revision) FROM (",
       kVictims, ") v), 0))");

@@ -148,11 +148,10 @@ absl::Status SetIndexes(Connection& connection, const std::vector<IndexDefinitio
                         Opened& opened) {
   HF_ASSIGN_OR_RETURN(auto present, PresentIndexes(connection));
   for (const IndexDefinition& definition : wanted) {
-    HF_ASSIGN_OR_RETURN(const int64_t kind,
-                        NumberOf(connection, definition.kind, opened.names));
-    FieldIndex index{.name = absl::StrCat(kIndexPrefix, kind, ":",
-                                          absl::StrJoin(definition.paths, ",")),
-                     .paths = definition.paths};
+    HF_ASSIGN_OR_RETURN(const int64_t kind, NumberOf(connection, definition.kind, opened.names));
+    FieldIndex index{
+        .name = absl::StrCat(kIndexPrefix, kind, ":", absl::StrJoin(definition.paths, ",")),
+        .paths = definition.paths};
     const std::string sql = SqliteIndexSql(kind, index);
     const auto it = present.find(index.name);
     const bool there = it != present.end() && it->second == sql;

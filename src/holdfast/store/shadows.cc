@@ -116,9 +116,9 @@ Task<absl::StatusOr<ReferrersPage>> ListReferrers(const Plans& plans, Snapshot& 
     if (row.state == RowState::kGone) co_return ResourceNotFound(key);
     co_return result;
   }
-  HF_CO_ASSIGN_OR_RETURN(
-      storage::InboundPage page,
-      co_await snapshot.inbound({.target = key, .after = std::move(after), .limit = limit}));
+  // Named: g++ 12 destroys a braced argument of an awaited call twice.
+  storage::InboundQuery query{.target = key, .after = std::move(after), .limit = limit};
+  HF_CO_ASSIGN_OR_RETURN(storage::InboundPage page, co_await snapshot.inbound(std::move(query)));
   result.edges = std::move(page.edges);
   result.next = std::move(page.next);
   co_return result;

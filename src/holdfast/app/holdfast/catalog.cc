@@ -53,7 +53,46 @@ void FindMethods(const ServiceDescriptor* service, ServedKind& kind) {
   }
 }
 
+bool IsCalled(const ServedKind& kind, std::string_view word) {
+  for (const std::string* alias : {&kind.name, &kind.message, &kind.singular, &kind.plural}) {
+    if (absl::EqualsIgnoreCase(*alias, ToAbsl(word))) return true;
+  }
+  return false;
+}
+
+bool HasCollection(const ServedKind& kind, std::string_view id) {
+  return std::any_of(
+      kind.patterns.begin(), kind.patterns.end(),
+      [&](const schema::NamePattern& pattern) { return pattern.collection() == id; });
+}
+
+absl::Status Ambiguous(std::string_view text, const std::vector<const ServedKind*>& kinds) {
+  std::vector<std::string> names;
+  for (const ServedKind* kind : kinds) names.push_back(kind->name);
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", ToAbsl(text), "\" may be ", absl::StrJoin(names, " or "), "; say which"));
+}
+
+// "suites/-": every parent that resources of the kind's first pattern may have.
+std::string AnyParent(const ServedKind& kind) {
+  if (kind.patterns.empty()) return "";
+  const std::vector<std::string_view> segments = schema::Segments(kind.patterns[0].text());
+  std::vector<std::string> parent;
+  for (size_t i = 0; i + 2 < segments.size(); ++i) {
+    parent.emplace_back(i % 2 == 0 ? segments[i] : "-");
+  }
+  return absl::StrJoin(parent, "/");
+}
+
 }  // namespace
+
+NameParts SplitName(std::string_view name) {
+  const size_t id = name.rfind('/');
+  if (id == std::string_view::npos || id == 0) return {"", std::string(name)};
+  const size_t collection = name.rfind('/', id - 1);
+  const size_t parent_end = collection == std::string_view::npos ? 0 : collection;
+  return {std::string(name.substr(0, parent_end)), std::string(name.substr(id + 1))};
+}
 
 const MethodDescriptor* ServedKind::method(std::string_view verb) const {
   const auto found = methods.find(verb);
@@ -91,65 +130,66 @@ Catalog::Catalog(const real::Client& client) {
 absl::StatusOr<const ServedKind*> Catalog::find(std::string_view word) const {
   std::vector<const ServedKind*> found;
   for (const ServedKind& kind : kinds_) {
-    for (const std::string* alias : {&kind.name, &kind.message, &kind.singular, &kind.plural}) {
-      if (!absl::EqualsIgnoreCase(*alias, ToAbsl(word))) continue;
-      found.push_back(&kind);
-      break;
-    }
+    if (IsCalled(kind, word)) found.push_back(&kind);
+  }
+  for (const ServedKind& kind : kinds_) {
+    if (found.empty() && HasCollection(kind, word)) found.push_back(&kind);
   }
   if (found.size() == 1) return found[0];
+  if (!found.empty()) return Ambiguous(word, found);
   std::vector<std::string> names;
-  if (found.empty()) {
-    for (const ServedKind& kind : kinds_) names.push_back(kind.plural);
-    return absl::NotFoundError(absl::StrCat("the server has no kind \"", ToAbsl(word),
-                                            "\"; it has: ", absl::StrJoin(names, ", ")));
-  }
-  for (const ServedKind* kind : found) names.push_back(kind->name);
-  return absl::InvalidArgumentError(absl::StrCat("\"", ToAbsl(word), "\" may be ",
-                                                 absl::StrJoin(names, " or "), "; say which"));
+  for (const ServedKind& kind : kinds_) names.push_back(kind.plural);
+  return absl::NotFoundError(absl::StrCat("the server has no kind \"", ToAbsl(word),
+                                          "\"; it has: ", absl::StrJoin(names, ", ")));
 }
 
 absl::StatusOr<const ServedKind*> Catalog::find_by_name(std::string_view name) const {
   std::vector<std::string> patterns;
+  std::vector<const ServedKind*> found;
   for (const ServedKind& kind : kinds_) {
     for (const schema::NamePattern& pattern : kind.patterns) {
-      if (pattern.matches(name)) return &kind;
+      if (pattern.matches(name)) found.push_back(&kind);
       patterns.push_back(pattern.text());
     }
   }
-  return absl::NotFoundError(absl::StrCat("\"", ToAbsl(name),
-                                          "\" has the form of no kind that the server has: ",
-                                          absl::StrJoin(patterns, ", ")));
+  if (found.size() == 1) return found[0];
+  if (!found.empty()) return Ambiguous(name, found);
+  return absl::NotFoundError(absl::StrCat(
+      "\"", ToAbsl(name),
+      "\" has the form of no kind that the server has: ", absl::StrJoin(patterns, ", ")));
 }
 
 absl::StatusOr<Catalog::Collection> Catalog::find_collection(std::string_view text) const {
   const size_t slash = text.rfind('/');
-  if (slash == std::string_view::npos || text.find('.') < slash) {
-    absl::StatusOr<const ServedKind*> kind = find(text);
-    if (!kind.ok()) return kind.status();
-    return Collection{*kind, ""};
-  }
-  const std::string_view parent = text.substr(0, slash);
-  for (const ServedKind& kind : kinds_) {
-    for (const schema::NamePattern& pattern : kind.patterns) {
-      if (pattern.collection() == text.substr(slash + 1) &&
-          pattern.matches_collection_parent(parent)) {
-        return Collection{&kind, std::string(parent)};
+  if (slash != std::string_view::npos) {
+    const std::string_view parent = text.substr(0, slash);
+    for (const ServedKind& kind : kinds_) {
+      for (const schema::NamePattern& pattern : kind.patterns) {
+        if (pattern.collection() == text.substr(slash + 1) &&
+            pattern.matches_collection_parent(parent)) {
+          return Collection{&kind, std::string(parent)};
+        }
       }
     }
   }
-  return absl::NotFoundError(absl::StrCat("no kind has a collection \"", ToAbsl(text), "\""));
+  absl::StatusOr<const ServedKind*> kind = find(text);
+  if (!kind.ok()) return kind.status();
+  return Collection{*kind, AnyParent(**kind)};
 }
 
-std::vector<const ServedKind*> Catalog::children_of(const ServedKind& kind) const {
-  std::vector<const ServedKind*> children;
+std::vector<Catalog::Child> Catalog::children_of(const ServedKind& kind) const {
+  std::vector<Child> children;
   for (const ServedKind& child : kinds_) {
-    const bool is_child = std::any_of(
-        child.patterns.begin(), child.patterns.end(), [&](const schema::NamePattern& pattern) {
-          return std::any_of(kind.patterns.begin(), kind.patterns.end(),
-                             [&](const auto& own) { return own.text() == pattern.parent_text(); });
-        });
-    if (is_child) children.push_back(&child);
+    for (const schema::NamePattern& pattern : child.patterns) {
+      const bool is_child = std::any_of(
+          kind.patterns.begin(), kind.patterns.end(),
+          [&](const schema::NamePattern& own) { return own.text() == pattern.parent_text(); });
+      if (!is_child) continue;
+      const bool between = schema::Segments(pattern.text()).size() >
+                           schema::Segments(pattern.parent_text()).size() + 2;
+      children.push_back({&child, between ? "/regions/-" : ""});
+      break;
+    }
   }
   return children;
 }

@@ -13,6 +13,13 @@
 
 namespace holdfast::cli {
 
+// A resource's name as Create takes it: "suites/bookworm/packages/libc6" without its collection.
+struct NameParts {
+  std::string parent;  // "suites/bookworm"; empty for a top-level name
+  std::string id;      // "libc6"
+};
+[[nodiscard]] NameParts SplitName(std::string_view name);
+
 struct ServedKind {
   std::string name;      // "archive.example.com/Package"
   std::string message;   // "Package"
@@ -35,19 +42,26 @@ class Catalog {
   // In order of name.
   [[nodiscard]] const std::vector<ServedKind>& kinds() const { return kinds_; }
 
-  // "Package", "packages", "package", "archive.example.com/Package", in any case of letters.
-  // NOT_FOUND lists what there is; INVALID_ARGUMENT if two services have one.
+  // "Package", "packages", "package", "archive.example.com/Package", in any case of letters; or the
+  // collection's id in names, if no kind is called so. NOT_FOUND lists what there is;
+  // INVALID_ARGUMENT if it may be several.
   [[nodiscard]] absl::StatusOr<const ServedKind*> find(std::string_view word) const;
-  // The kind whose pattern the resource name has.
+  // The kind whose pattern the resource name has. INVALID_ARGUMENT if several services have one.
   [[nodiscard]] absl::StatusOr<const ServedKind*> find_by_name(std::string_view name) const;
-  // "suites/bookworm/packages" or "packages": the kind, and the parent ("suites/bookworm").
+  // "suites/bookworm/packages" or "packages": the kind, and the parent ("suites/bookworm", or
+  // "suites/-" when it isn't given: all there are).
   struct Collection {
     const ServedKind* kind = nullptr;
     std::string parent;
   };
   [[nodiscard]] absl::StatusOr<Collection> find_collection(std::string_view text) const;
-  // Kinds whose parent the named resource may be.
-  [[nodiscard]] std::vector<const ServedKind*> children_of(const ServedKind& kind) const;
+  // Kinds whose parents are of this kind.
+  struct Child {
+    const ServedKind* kind = nullptr;
+    // What stands between the parent's name and the collection: "" or "/regions/-".
+    std::string between;
+  };
+  [[nodiscard]] std::vector<Child> children_of(const ServedKind& kind) const;
 
  private:
   std::vector<ServedKind> kinds_;

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "holdfast/app/holdfast/context.h"
+#include "holdfast/app/holdfast/interruption.h"
 
 namespace holdfast::cli {
 
@@ -18,8 +19,8 @@ struct ListFlags {
   std::string parent;
   std::string filter;
   std::string order_by;
-  std::string fields;   // a read mask, comma-separated
-  int64_t limit = 0;    // 0: all
+  std::string fields;  // a read mask, comma-separated
+  int64_t limit = 0;   // 0: all
   int page_size = 1000;
   bool show_deleted = false;
 };
@@ -30,18 +31,20 @@ struct WatchFlags {
   std::string parent;
   std::string filter;
   std::string resume_token;
-  int64_t count = 0;     // stop after so many changes; 0: never
-  std::string until;     // "current": stop when the snapshot is complete
-  bool quiet = false;    // only count
+  int64_t count = 0;   // stop after so many changes; 0: never
+  std::string until;   // "current": stop when the snapshot is complete
+  bool quiet = false;  // only count
 };
-[[nodiscard]] absl::Status Watch(Context& context, const WatchFlags& flags);
+// Ends well when it is interrupted: the last line says where to go on.
+[[nodiscard]] absl::Status Watch(Context& context, const WatchFlags& flags,
+                                 Interruption& interruption);
 
 // --- writing (write.cc) ---
 struct WriteFlags {
   std::string name;
   std::string file;
   std::vector<std::string> assignments;  // --set
-  std::vector<std::string> mask;
+  std::vector<std::string> mask;         // empty: what is assigned, or what the file sets
   std::string etag;
   std::string request_id;
   std::string plan_digest;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/app/holdfast/commands.h"
+#include "holdfast/app/holdfast/fields.h"
 #include "holdfast/base/macros.h"
 
 namespace holdfast::cli {
@@ -42,41 +43,54 @@ void PrintNode(const Message& node, const std::string& indent) {
   if (left_out > 0) PrintLine(indent, absl::StrCat("… and ", left_out, " more"));
 }
 
-// One page of a collection's names.
-absl::StatusOr<std::vector<std::string>> ListNames(Context& context, const ServedKind& kind,
-                                                   const std::string& parent, int64_t limit) {
-  HF_ASSIGN_OR_RETURN(const MethodDescriptor* method, context.method(kind, "List"));
+void PrintPlan(Message& plan, const ExplainFlags& flags) {
+  const Message& root = *Mutable(plan, "root");
+  PrintLine("", Line(root));
+  PrintNode(root, "  ");
+  std::cout << GetNumber(plan, "deleted_count") << " would be deleted, "
+            << GetNumber(plan, "unset_count") << " unset, " << GetNumber(plan, "blocker_count")
+            << " block\n";
+  if (GetNumber(plan, "deletable") == 0) {
+    std::cout << "it can't be deleted as things are\n";
+    return;
+  }
+  std::cout << "exactly this: holdfast delete " << flags.name << (flags.force ? " --force" : "")
+            << " --plan " << GetText(plan, "plan_digest") << "\n";
+}
+
+struct NamePage {
+  std::vector<std::string> names;
+  bool more = false;
+};
+
+// The first names of a collection.
+absl::StatusOr<NamePage> ListNames(Context& context, const ServedKind& kind,
+                                   const std::string& parent, int64_t limit) {
+  HF_ASSIGN_OR_RETURN(const MethodDescriptor* method, Context::Method(kind, "List"));
   const real::MessagePtr request = context.client().new_request(method);
   SetText(*request, "parent", parent);
   SetNumber(*request, "page_size", limit);
   AddText(*Mutable(*request, "read_mask"), "paths", "name");
-  HF_ASSIGN_OR_RETURN(const real::MessagePtr page,
-                      context.client().call(method, *request, context.call_options()));
-  std::vector<std::string> names;
-  const auto* resources = page->GetDescriptor()->FindFieldByNumber(1);
-  for (const Message* resource : Elements(*page, resources->name())) {
-    names.push_back(GetText(*resource, "name"));
-  }
-  if (!GetText(*page, "next_page_token").empty()) names.emplace_back();  // there is more
-  return names;
+  HF_ASSIGN_OR_RETURN(const real::MessagePtr page, context.call(method, *request));
+  NamePage result;
+  for (const Message* resource : Listed(*page)) result.names.push_back(GetText(*resource, "name"));
+  result.more = !GetText(*page, "next_page_token").empty();
+  return result;
 }
 
 absl::Status PrintSubtree(Context& context, const ServedKind& kind, const std::string& name,
                           int64_t limit, int depth) {
   const std::string indent(static_cast<size_t>(depth) * 2, ' ');
-  for (const ServedKind* child : context.catalog().children_of(kind)) {
-    HF_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                        ListNames(context, *child, name, limit));
-    for (const std::string& child_name : names) {
-      if (child_name.empty()) {
-        PrintLine(indent, absl::StrCat("… more ", child->plural, " (--limit)"));
-        continue;
-      }
-      PrintLine(indent, absl::StrCat(child->message, " ", child_name));
+  for (const Catalog::Child& child : context.catalog().children_of(kind)) {
+    HF_ASSIGN_OR_RETURN(const NamePage page,
+                        ListNames(context, *child.kind, name + child.between, limit));
+    for (const std::string& child_name : page.names) {
+      PrintLine(indent, absl::StrCat(child.kind->message, " ", child_name));
       if (depth < kMaxTreeDepth) {
-        HF_RETURN_IF_ERROR(PrintSubtree(context, *child, child_name, limit, depth + 1));
+        HF_RETURN_IF_ERROR(PrintSubtree(context, *child.kind, child_name, limit, depth + 1));
       }
     }
+    if (page.more) PrintLine(indent, absl::StrCat("… more ", child.kind->plural, " (--limit)"));
   }
   return absl::OkStatus();
 }
@@ -91,23 +105,12 @@ absl::Status ExplainDelete(Context& context, const ExplainFlags& flags) {
   SetText(*request, "name", flags.name);
   SetNumber(*request, "samples", flags.samples);
   if (flags.force) SetFlag(*request, "force");
-  HF_ASSIGN_OR_RETURN(const real::MessagePtr plan,
-                      context.client().call(method, *request, context.call_options()));
+  HF_ASSIGN_OR_RETURN(const real::MessagePtr plan, context.call(method, *request));
   if (context.format() == Format::kJson || context.format() == Format::kYaml) {
     Printer(std::cout, context.format()).add(*plan);
-    return absl::OkStatus();
+  } else {
+    PrintPlan(*plan, flags);
   }
-  const Message& root = *Mutable(*plan, "root");
-  PrintLine("", Line(root));
-  PrintNode(root, "  ");
-  std::cout << GetNumber(*plan, "deleted_count") << " would be deleted, "
-            << GetNumber(*plan, "unset_count") << " unset, " << GetNumber(*plan, "blocker_count")
-            << " block\n"
-            << (GetNumber(*plan, "deletable") != 0
-                    ? absl::StrCat("exactly this: holdfast delete ", flags.name, " --plan ",
-                                   GetText(*plan, "plan_digest"))
-                    : "it can't be deleted as things are")
-            << "\n";
   return absl::OkStatus();
 }
 
@@ -122,8 +125,7 @@ absl::Status Refs(Context& context, const std::string& name, int64_t limit) {
   int64_t total = 0;
   while (left > 0) {
     SetNumber(*request, "page_size", std::min<int64_t>(1000, left));
-    HF_ASSIGN_OR_RETURN(const real::MessagePtr page,
-                        context.client().call(method, *request, context.call_options()));
+    HF_ASSIGN_OR_RETURN(const real::MessagePtr page, context.call(method, *request));
     total = GetNumber(*page, "total_size");
     for (const Message* referrer : Elements(*page, "referrers")) {
       printer.add(*referrer);

@@ -3,9 +3,12 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "holdfast/app/holdfast/commands.h"
+#include "holdfast/app/holdfast/errors.h"
 
 namespace {
 
@@ -39,9 +42,15 @@ struct Program {
   }
 };
 
+absl::Status RunWatch(const Program& p) {
+  holdfast::cli::Interruption interruption;  // before any thread
+  absl::StatusOr<std::unique_ptr<Context>> context = Context::Connect(p.global);
+  return context.ok() ? Watch(**context, p.watch, interruption) : context.status();
+}
+
 void AddReading(Program& p) {
-  CLI::App* get = p.add(p.app, "get", "show resources by name",
-                        [&](Context& c) { return Get(c, p.names); });
+  CLI::App* get =
+      p.add(p.app, "get", "show resources by name", [&](Context& c) { return Get(c, p.names); });
   get->add_option("names", p.names, "for example suites/bookworm")->required();
 
   CLI::App* list =
@@ -51,18 +60,19 @@ void AddReading(Program& p) {
   list->add_option("--parent", p.list.parent, "the parent's name; - stands for any id");
   list->add_option("--filter", p.list.filter, "AIP-160, for example section = \"libs\"");
   list->add_option("--order-by", p.list.order_by, "for example installed_size desc");
-  list->add_option("--fields", p.list.fields, "only these fields, comma-separated");
+  list->add_option("--fields", p.list.fields, "only these, comma-separated");
   list->add_option("--limit", p.list.limit, "at most so many");
   list->add_flag("--show-deleted", p.list.show_deleted, "also those being deleted");
 
-  CLI::App* watch =
-      p.add(p.app, "watch", "follow changes", [&](Context& c) { return Watch(c, p.watch); });
+  CLI::App* watch = p.app.add_subcommand("watch", "follow changes");
+  watch->callback([&p] { p.chosen = [&p] { return RunWatch(p); }; });
   watch->add_option("target", p.watch.target, "a collection or a resource")->required();
   watch->add_option("--parent", p.watch.parent, "the parent's name");
   watch->add_option("--filter", p.watch.filter, "AIP-160");
   watch->add_option("--resume", p.watch.resume_token, "go on behind this token");
   watch->add_option("--count", p.watch.count, "stop after so many changes");
-  watch->add_option("--until", p.watch.until, "current: stop when the snapshot is complete");
+  watch->add_option("--until", p.watch.until, "current: stop when the snapshot is complete")
+      ->check(CLI::IsMember({"current"}));
   watch->add_flag("--quiet", p.watch.quiet, "print only how many changes there were, at the end");
 }
 
@@ -72,10 +82,10 @@ void AddWriteFlags(CLI::App* command, Program& p) {
 }
 
 void AddWriting(Program& p) {
-  CLI::App* create = p.add(p.app, "create", "create one resource",
-                           [&](Context& c) { return Create(c, p.write); });
-  CLI::App* update = p.add(p.app, "update", "change one resource",
-                           [&](Context& c) { return Update(c, p.write); });
+  CLI::App* create =
+      p.add(p.app, "create", "create one resource", [&](Context& c) { return Create(c, p.write); });
+  CLI::App* update =
+      p.add(p.app, "update", "change one resource", [&](Context& c) { return Update(c, p.write); });
   for (CLI::App* command : {create, update}) {
     CLI::Option* name = command->add_option("name", p.write.name, "the resource's name");
     CLI::Option* file = command->add_option("-f,--file", p.write.file, "YAML; - is standard input");
@@ -83,12 +93,13 @@ void AddWriting(Program& p) {
     command->add_option("--set", p.write.assignments, "field=value, as often as needed");
     AddWriteFlags(command, p);
   }
-  update->add_option("--mask", p.write.mask, "fields to change; default: those given");
+  update->add_option("--mask", p.write.mask, "fields to change, comma-separated; * is all")
+      ->delimiter(',');
   update->add_option("--etag", p.write.etag, "only if it is still this one");
   update->add_flag("--allow-missing", p.write.allow_missing, "create it if it isn't there");
 
-  CLI::App* remove = p.add(p.app, "delete", "delete one resource",
-                           [&](Context& c) { return Delete(c, p.write); });
+  CLI::App* remove =
+      p.add(p.app, "delete", "delete one resource", [&](Context& c) { return Delete(c, p.write); });
   remove->add_option("name", p.write.name, "the resource's name")->required();
   remove->add_option("--etag", p.write.etag, "only if it is still this one");
   remove->add_option("--plan", p.write.plan_digest, "only what `explain delete` showed");
@@ -121,9 +132,8 @@ void AddGraph(Program& p) {
   refs->add_option("name", p.text, "the resource's name")->required();
   refs->add_option("--limit", p.limit, "at most so many");
 
-  CLI::App* tree = p.add(p.app, "tree", "what is below a resource", [&](Context& c) {
-    return Tree(c, p.text, p.limit > 0 ? p.limit : 20);
-  });
+  CLI::App* tree = p.add(p.app, "tree", "what is below a resource",
+                         [&](Context& c) { return Tree(c, p.text, p.limit > 0 ? p.limit : 20); });
   tree->add_option("name", p.text, "the resource's name")->required();
   tree->add_option("--limit", p.limit, "how many of each collection (20)");
 }

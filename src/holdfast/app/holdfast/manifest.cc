@@ -1,20 +1,20 @@
 #include "holdfast/app/holdfast/manifest.h"
 
-#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "google/api/resource.pb.h"
-#include "google/protobuf/util/json_util.h"
+#include "holdfast/app/holdfast/yaml_message.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
-#include "nlohmann/json.hpp"
-#include "yaml-cpp/yaml.h"
+#include "holdfast/filter/field_mask.h"
 
 namespace holdfast::cli {
 namespace {
@@ -22,172 +22,139 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using Json = nlohmann::json;
 
-absl::Status At(std::string_view source, const YAML::Mark& mark, std::string_view problem) {
-  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ":", mark.line + 1, ":",
-                                                 mark.column + 1, ": ", ToAbsl(problem)));
-}
+constexpr char kKindKey[] = "kind";
 
-const FieldDescriptor* FindField(const Descriptor* type, const std::string& key) {
-  const FieldDescriptor* field = type->FindFieldByName(key);
-  return field != nullptr ? field : type->FindFieldByCamelcaseName(key);
-}
+// What a file is read with.
+struct Reader {
+  std::string_view source;
+  const Catalog& catalog;
+  const real::Client& client;
 
-bool IsText(const FieldDescriptor* field) {
-  return field == nullptr || field->cpp_type() == FieldDescriptor::CPPTYPE_STRING ||
-         field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM ||
-         field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-}
-
-// Turns YAML into the JSON that protobuf reads. The field's type decides what a scalar is: 1.0 in a
-// string field is text, in a number field a number.
-class YamlToJson {
- public:
-  explicit YamlToJson(std::string_view source) : source_(source) {}
-
-  absl::StatusOr<Json> object(const YAML::Node& node, const Descriptor* type) const {
-    if (!node.IsMap()) return At(source_, node.Mark(), "expected `field: value` lines");
-    Json result = Json::object();
-    for (const auto& entry : node) {
-      const std::string key = entry.first.Scalar();
-      const FieldDescriptor* field = FindField(type, key);
-      if (field == nullptr && type->full_name().rfind("google.protobuf.", 0) != 0) {
-        return At(source_, entry.first.Mark(),
-                  absl::StrCat(type->name(), " has no field \"", key, "\""));
-      }
-      HF_ASSIGN_OR_RETURN(result[key], value(entry.second, field));
-    }
-    return result;
+  [[nodiscard]] absl::Status error(const YAML::Node& node, std::string_view problem) const {
+    return ErrorAt(source, node.Mark(), problem);
   }
-
- private:
-  absl::StatusOr<Json> value(const YAML::Node& node, const FieldDescriptor* field) const {
-    if (field != nullptr && field->is_map() && node.IsMap()) return map(node, field);
-    if (node.IsSequence()) {
-      Json list = Json::array();
-      for (const YAML::Node& item : node) {
-        HF_ASSIGN_OR_RETURN(Json element, value(item, field));
-        list.push_back(std::move(element));
-      }
-      return list;
-    }
-    if (node.IsMap()) {
-      if (field == nullptr || field->message_type() == nullptr) {
-        return At(source_, node.Mark(), "expected a single value here");
-      }
-      return object(node, field->message_type());
-    }
-    return scalar(node, field);
-  }
-
-  absl::StatusOr<Json> map(const YAML::Node& node, const FieldDescriptor* field) const {
-    const FieldDescriptor* values = field->message_type()->map_value();
-    Json result = Json::object();
-    for (const auto& entry : node) {
-      HF_ASSIGN_OR_RETURN(result[entry.first.Scalar()], value(entry.second, values));
-    }
-    return result;
-  }
-
-  static absl::StatusOr<Json> scalar(const YAML::Node& node, const FieldDescriptor* field) {
-    if (node.IsNull()) return Json(nullptr);
-    const std::string text = node.Scalar();
-    if (IsText(field)) return Json(text);
-    Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    return parsed.is_discarded() ? Json(text) : parsed;
-  }
-
-  std::string_view source_;
 };
 
-absl::StatusOr<Manifest> ParseOne(const YAML::Node& node, std::string_view source,
-                                  const Catalog& catalog, const real::Client& client) {
+absl::StatusOr<Manifest> ReadManifest(const YAML::Node& node, const Reader& reader) {
   if (!node.IsMap() || !node["name"]) {
-    return At(source, node.Mark(), "expected a resource with its `name`");
+    return reader.error(node, "expected a resource with its `name`");
   }
   Manifest manifest;
-  manifest.name = node["name"].Scalar();
-  absl::StatusOr<const ServedKind*> kind =
-      node["kind"] ? catalog.find(node["kind"].Scalar()) : catalog.find_by_name(manifest.name);
-  if (!kind.ok()) return At(source, node["name"].Mark(), ToStd(kind.status().message()));
-  manifest.kind = *kind;
-  YAML::Node fields = YAML::Clone(node);
-  if (FindField(manifest.kind->type, "kind") == nullptr) fields.remove("kind");
-  HF_ASSIGN_OR_RETURN(Json json, YamlToJson(source).object(fields, manifest.kind->type));
-  manifest.resource = client.new_message(manifest.kind->type);
-  const auto status =
-      google::protobuf::util::JsonStringToMessage(json.dump(), manifest.resource.get());
-  if (!status.ok()) {
-    return At(source, node.Mark(), absl::StrCat(manifest.name, ": ", status.message().ToString()));
+  const YAML::Node name = node["name"];
+  const YAML::Node kind_word = node[kKindKey];
+  manifest.name = name.Scalar();
+  absl::StatusOr<const ServedKind*> kind = kind_word ? reader.catalog.find(kind_word.Scalar())
+                                                     : reader.catalog.find_by_name(manifest.name);
+  if (!kind.ok()) {
+    return reader.error(kind_word ? kind_word : name, ToStd(kind.status().message()));
   }
+  manifest.kind = *kind;
+  manifest.resource = reader.client.new_message(manifest.kind->type);
+  const bool kind_is_a_field = FindField(manifest.kind->type, kKindKey) != nullptr;
+  HF_RETURN_IF_ERROR(
+      ReadYaml(node, reader.source, kind_is_a_field ? "" : kKindKey, *manifest.resource));
   return manifest;
 }
 
-absl::StatusOr<std::vector<YAML::Node>> LoadYaml(std::string_view text, std::string_view source) {
-  try {
-    return YAML::LoadAll(std::string(text));
-  } catch (const YAML::Exception& error) {
-    return At(source, error.mark, error.msg);
-  }
-}
-
-absl::StatusOr<Operation> ParseOperation(const YAML::Node& node, std::string_view source,
-                                         const Catalog& catalog, const real::Client& client) {
+absl::StatusOr<Operation> ReadOperation(const YAML::Node& node, const Reader& reader) {
   if (!node.IsMap() || node.size() != 1) {
-    return At(source, node.Mark(), "expected one of `create:`, `update:`, `apply:`, `delete:`");
+    return reader.error(node, "expected one of `create:`, `update:`, `apply:`, `delete:`");
   }
   const std::string verb = node.begin()->first.Scalar();
-  const YAML::Node& body = node.begin()->second;
+  const YAML::Node body = node.begin()->second;
   Operation operation;
   if (verb == "delete") {
     operation.type = Operation::Type::kDelete;
-    operation.target.name = body.Scalar();
-    HF_ASSIGN_OR_RETURN(operation.target.kind, catalog.find_by_name(operation.target.name));
+    operation.target.name = body.IsScalar() ? body.Scalar() : "";
+    absl::StatusOr<const ServedKind*> kind = reader.catalog.find_by_name(operation.target.name);
+    if (!kind.ok()) return reader.error(body, ToStd(kind.status().message()));
+    operation.target.kind = *kind;
     return operation;
   }
-  if (verb != "create" && verb != "update" && verb != "apply") {
-    return At(source, node.Mark(),
-              absl::StrCat("\"", verb, "\" is no operation; use create, update, apply or delete"));
+  if (verb == "create") {
+    operation.type = Operation::Type::kCreate;
+  } else if (verb == "update") {
+    operation.type = Operation::Type::kUpdate;
+  } else if (verb != "apply") {
+    return reader.error(node, absl::StrCat("\"", ForMessage(verb),
+                                           "\" is no operation; use create, update, apply or "
+                                           "delete"));
   }
-  operation.type = verb == "create"   ? Operation::Type::kCreate
-                   : verb == "update" ? Operation::Type::kUpdate
-                                      : Operation::Type::kApply;
-  HF_ASSIGN_OR_RETURN(operation.target, ParseOne(body, source, catalog, client));
+  HF_ASSIGN_OR_RETURN(operation.target, ReadManifest(body, reader));
   return operation;
 }
 
-// Every name that the message refers to: strings in fields that declare a reference.
-void CollectReferences(const Message& message, std::set<std::string>& names) {
-  const auto* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-        CollectReferences(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
-                                               : reflection->GetMessage(message, field),
-                          names);
-      } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-        names.insert(field->is_repeated() ? reflection->GetRepeatedString(message, field, i)
-                                          : reflection->GetString(message, field));
-      }
+// The field that a path of --set names, and the path in the names of the .proto.
+struct FieldPath {
+  const FieldDescriptor* field = nullptr;
+  std::vector<std::string> parts;
+};
+
+absl::StatusOr<FieldPath> FindPath(const Descriptor* type, std::string_view path) {
+  FieldPath found;
+  for (absl::string_view part : absl::StrSplit(ToAbsl(path), '.')) {
+    // The part behind a map is a key.
+    if (found.field != nullptr && found.field->is_map()) {
+      found.parts.emplace_back(part);
+      found.field = found.field->message_type()->map_value();
+      type = found.field->message_type();
+      continue;
     }
+    const FieldDescriptor* field = type == nullptr ? nullptr : FindField(type, std::string(part));
+    if (field == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          type == nullptr ? found.field->name() : type->name(), " has no field \"", part, "\""));
+    }
+    found.field = field;
+    found.parts.push_back(field->name());
+    type = field->message_type();
   }
+  return found;
+}
+
+absl::StatusOr<YAML::Node> ReadValue(const FieldPath& path, std::string_view text) {
+  if (path.field->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !path.field->is_repeated()) {
+    return YAML::Node(std::string(text));
+  }
+  HF_ASSIGN_OR_RETURN(const std::vector<YAML::Node> documents, LoadYaml(text, "value"));
+  return documents.empty() ? YAML::Node() : documents[0];
+}
+
+absl::StatusOr<std::string> Assign(Message& resource, std::string_view path_text,
+                                   std::string_view value_text) {
+  const Descriptor* type = resource.GetDescriptor();
+  HF_ASSIGN_OR_RETURN(const FieldPath path, FindPath(type, path_text));
+  HF_ASSIGN_OR_RETURN(YAML::Node value, ReadValue(path, value_text));
+  for (auto part = path.parts.rbegin(); part != path.parts.rend(); ++part) {
+    YAML::Node outer(YAML::NodeType::Map);
+    outer[*part] = value;
+    value = outer;
+  }
+  std::unique_ptr<Message> wanted(resource.New());
+  HF_RETURN_IF_ERROR(ReadYaml(value, "value", "", *wanted));
+  std::string mask_path = absl::StrJoin(path.parts, ".");
+  HF_ASSIGN_OR_RETURN(const filter::FieldMask mask,
+                      filter::FieldMask::ParseForUpdate({mask_path}, type, "--set"));
+  mask.copy(*wanted, resource);
+  return mask_path;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Manifest>> ParseManifests(std::string_view text,
-                                                     std::string_view source,
+absl::StatusOr<std::vector<Manifest>> ParseManifests(std::string_view text, std::string_view source,
                                                      const Catalog& catalog,
                                                      const real::Client& client) {
+  const Reader reader{source, catalog, client};
   HF_ASSIGN_OR_RETURN(const std::vector<YAML::Node> documents, LoadYaml(text, source));
   std::vector<Manifest> manifests;
+  std::set<std::string> names;
   for (const YAML::Node& document : documents) {
     if (document.IsNull()) continue;
-    HF_ASSIGN_OR_RETURN(Manifest manifest, ParseOne(document, source, catalog, client));
+    HF_ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(document, reader));
+    if (!names.insert(manifest.name).second) {
+      return reader.error(document, absl::StrCat(manifest.name, " comes twice"));
+    }
     manifests.push_back(std::move(manifest));
   }
   if (manifests.empty()) {
@@ -200,14 +167,16 @@ absl::StatusOr<std::vector<Operation>> ParseOperations(std::string_view text,
                                                        std::string_view source,
                                                        const Catalog& catalog,
                                                        const real::Client& client) {
+  const Reader reader{source, catalog, client};
   HF_ASSIGN_OR_RETURN(const std::vector<YAML::Node> documents, LoadYaml(text, source));
   std::vector<Operation> operations;
   for (const YAML::Node& document : documents) {
+    if (document.IsNull()) continue;
     if (!document.IsSequence()) {
-      return At(source, document.Mark(), "expected a list of operations: `- create: …`");
+      return reader.error(document, "expected a list of operations: `- create: …`");
     }
     for (const YAML::Node& item : document) {
-      HF_ASSIGN_OR_RETURN(Operation operation, ParseOperation(item, source, catalog, client));
+      HF_ASSIGN_OR_RETURN(Operation operation, ReadOperation(item, reader));
       operations.push_back(std::move(operation));
     }
   }
@@ -217,61 +186,17 @@ absl::StatusOr<std::vector<Operation>> ParseOperations(std::string_view text,
   return operations;
 }
 
-absl::Status SetField(Message& resource, std::string_view assignment) {
+absl::StatusOr<std::string> SetField(Message& resource, std::string_view assignment) {
   const size_t equals = assignment.find('=');
   if (equals == std::string_view::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("--set ", ToAbsl(assignment), ": expected field=value"));
   }
-  const std::vector<std::string> path =
-      absl::StrSplit(ToAbsl(assignment.substr(0, equals)), '.');
-  YAML::Node value;
-  try {
-    value = YAML::Load(std::string(assignment.substr(equals + 1)));
-  } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat("--set ", ToAbsl(assignment), ": ", error.msg));
-  }
-  for (auto part = path.rbegin(); part != path.rend(); ++part) {
-    YAML::Node outer(YAML::NodeType::Map);
-    outer[*part] = value;
-    value = outer;
-  }
-  HF_ASSIGN_OR_RETURN(Json json, YamlToJson("--set").object(value, resource.GetDescriptor()));
-  std::unique_ptr<Message> part(resource.New());
-  const auto status = google::protobuf::util::JsonStringToMessage(json.dump(), part.get());
-  if (!status.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--set ", ToAbsl(assignment), ": ", status.message().ToString()));
-  }
-  resource.MergeFrom(*part);
-  return absl::OkStatus();
-}
-
-void SortForCreation(std::vector<Manifest>& manifests) {
-  std::set<std::string> waiting;
-  for (const Manifest& manifest : manifests) waiting.insert(manifest.name);
-  std::vector<Manifest> sorted;
-  // Each round takes what refers only to what is already taken. A cycle takes its first: it can be
-  // created only together, and the server says so.
-  while (!manifests.empty()) {
-    auto next = std::find_if(manifests.begin(), manifests.end(), [&](const Manifest& manifest) {
-      std::set<std::string> names;
-      CollectReferences(*manifest.resource, names);
-      names.erase(manifest.name);
-      const bool parent_waits =
-          std::any_of(waiting.begin(), waiting.end(), [&](const std::string& other) {
-            return manifest.name.rfind(other + "/", 0) == 0;
-          });
-      return !parent_waits && std::none_of(names.begin(), names.end(), [&](const auto& name) {
-        return waiting.contains(name);
-      });
-    });
-    if (next == manifests.end()) next = manifests.begin();
-    waiting.erase(next->name);
-    sorted.push_back(std::move(*next));
-    manifests.erase(next);
-  }
-  manifests = std::move(sorted);
+  absl::StatusOr<std::string> path =
+      Assign(resource, assignment.substr(0, equals), assignment.substr(equals + 1));
+  if (path.ok()) return path;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--set ", ToAbsl(assignment), ": ", path.status().message()));
 }
 
 absl::StatusOr<std::string> ReadInput(const std::string& path) {
@@ -279,7 +204,9 @@ absl::StatusOr<std::string> ReadInput(const std::string& path) {
     return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
   }
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("can't read ", path));
+  if (!file || std::filesystem::is_directory(path)) {
+    return absl::InvalidArgumentError(absl::StrCat("can't read ", path));
+  }
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 

@@ -1,7 +1,6 @@
 // What users write in YAML (or JSON, which is YAML): resources, and lists of operations.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +25,8 @@ struct Operation {
 };
 
 // Documents separated by `---`, each a resource with its `name`; `kind` may be left out, since the
-// name tells. INVALID_ARGUMENT with `source`, line and what is wrong.
+// name tells. INVALID_ARGUMENT with `source`, line and what is wrong; also for a name that comes
+// twice.
 [[nodiscard]] absl::StatusOr<std::vector<Manifest>> ParseManifests(std::string_view text,
                                                                    std::string_view source,
                                                                    const Catalog& catalog,
@@ -38,13 +38,10 @@ struct Operation {
                                                                      const Catalog& catalog,
                                                                      const real::Client& client);
 
-// "field.path=value" of --set: puts the value, written as in YAML, into the resource.
-[[nodiscard]] absl::Status SetField(google::protobuf::Message& resource,
-                                    std::string_view assignment);
-
-// The order in which resources can be created one after another: what is referred to first, parents
-// before children; the order of the file where nothing decides.
-void SortForCreation(std::vector<Manifest>& manifests);
+// "field.path=value" of --set: replaces the field's value. In a text field the value is taken as it
+// is, in others as YAML: depends=[a, b]. Returns the path as field masks write it.
+[[nodiscard]] absl::StatusOr<std::string> SetField(google::protobuf::Message& resource,
+                                                   std::string_view assignment);
 
 // The whole file, or standard input for "-".
 [[nodiscard]] absl::StatusOr<std::string> ReadInput(const std::string& path);

@@ -1,10 +1,16 @@
 #include "holdfast/app/holdfast/output.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/json_util.h"
+#include "google/protobuf/util/type_resolver_util.h"
 #include "holdfast/base/strings.h"
 #include "nlohmann/json.hpp"
 #include "yaml-cpp/yaml.h"
@@ -18,10 +24,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxCell = 60;
 constexpr size_t kMaxColumns = 7;
+constexpr size_t kColumnGap = 2;
 
-// YAML readers take an unquoted "1" or "true" for a number or a boolean.
+// YAML readers take an unquoted "1" for a number; "true", and older ones also "no", for a boolean.
 bool NeedsQuotes(const std::string& text) {
   if (text.empty()) return true;
+  for (const char* word : {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}) {
+    if (absl::EqualsIgnoreCase(text, word)) return true;
+  }
   try {
     const YAML::Node node = YAML::Load(text);
     return !node.IsScalar() || node.Scalar() != text ||
@@ -86,20 +96,31 @@ std::string Cell(const Message& message, const FieldDescriptor* field) {
   return "";
 }
 
-std::vector<const FieldDescriptor*> Columns(const google::protobuf::Descriptor* type) {
+bool FitsIntoCell(const FieldDescriptor* field) {
+  return field->is_repeated() || field->message_type() == nullptr;
+}
+
+std::vector<const FieldDescriptor*> ChooseColumns(const google::protobuf::Descriptor* type,
+                                                  const std::vector<std::string>& wanted) {
   std::vector<const FieldDescriptor*> columns;
+  for (const std::string& name : wanted) {
+    const FieldDescriptor* field = type->FindFieldByName(name);
+    if (field != nullptr && FitsIntoCell(field)) columns.push_back(field);
+  }
+  if (!columns.empty()) return columns;
   for (int i = 0; i < type->field_count() && columns.size() < kMaxColumns; ++i) {
-    const FieldDescriptor* field = type->field(i);
-    const bool shown = field->is_repeated() || field->message_type() == nullptr;
-    if (shown) columns.push_back(field);
+    if (FitsIntoCell(type->field(i))) columns.push_back(type->field(i));
   }
   return columns;
 }
 
-std::string Upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c); });
-  return text;
+// How wide a terminal shows UTF-8 text: its code points.
+size_t Width(const std::string& text) {
+  constexpr unsigned char kContinuationMask = 0xC0;
+  constexpr unsigned char kContinuation = 0x80;
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & kContinuationMask) != kContinuation;
+  }));
 }
 
 }  // namespace
@@ -113,12 +134,25 @@ absl::StatusOr<Format> ParseFormat(std::string_view text) {
       absl::StrCat("\"", ToAbsl(text), "\" is no output format; use table, yaml, json or name"));
 }
 
+// MessageToJsonString shows the entries of maps in another order in each process.
 std::string ToJson(const Message& message) {
+  namespace util = google::protobuf::util;
+  constexpr char kPrefix[] = "type.googleapis.com";
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream out(&stream);
+    out.SetSerializationDeterministic(true);
+    message.SerializePartialToCodedStream(&out);
+  }
+  const google::protobuf::Descriptor* type = message.GetDescriptor();
+  const std::unique_ptr<util::TypeResolver> types(
+      util::NewTypeResolverForDescriptorPool(kPrefix, type->file()->pool()));
   std::string json;
-  google::protobuf::util::JsonPrintOptions options;
+  const auto status = util::BinaryToJsonString(
+      types.get(), absl::StrCat(kPrefix, "/", type->full_name()), bytes, &json);
   // Fails only for messages that hold what their types can't: then there is nothing to show.
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "{}";
-  return json;
+  return status.ok() ? json : "{}";
 }
 
 std::string ToYaml(const Message& message) {
@@ -148,15 +182,23 @@ void Printer::add(const Message& resource) {
   ++printed_;
 }
 
-void Printer::add_row(const Message& resource) {
-  const std::vector<const FieldDescriptor*> columns = Columns(resource.GetDescriptor());
-  std::vector<std::string> row;
-  if (printed_ == 0) {
-    for (const FieldDescriptor* column : columns) row.push_back(Upper(column->name()));
-    rows_.push_back(std::move(row));
-    row.clear();
+void Printer::begin_table(const google::protobuf::Descriptor* type) {
+  flush_rows();
+  if (type_ != nullptr) out_ << "\n";
+  type_ = type;
+  fields_ = ChooseColumns(type, columns_);
+  widths_.clear();
+  Row header;
+  for (const FieldDescriptor* field : fields_) {
+    header.push_back(absl::AsciiStrToUpper(field->name()));
   }
-  for (const FieldDescriptor* column : columns) row.push_back(Cell(resource, column));
+  rows_.push_back(std::move(header));
+}
+
+void Printer::add_row(const Message& resource) {
+  if (resource.GetDescriptor() != type_) begin_table(resource.GetDescriptor());
+  Row row;
+  for (const FieldDescriptor* field : fields_) row.push_back(Cell(resource, field));
   if (!widths_.empty()) {
     print_row(row);
     return;
@@ -166,29 +208,31 @@ void Printer::add_row(const Message& resource) {
 }
 
 void Printer::flush_rows() {
-  for (const std::vector<std::string>& row : rows_) {
+  for (const Row& row : rows_) {
     widths_.resize(std::max(widths_.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths_[i] = std::max(widths_[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) widths_[i] = std::max(widths_[i], Width(row[i]));
   }
-  for (const std::vector<std::string>& row : rows_) print_row(row);
+  for (const Row& row : rows_) print_row(row);
   rows_.clear();
 }
 
-void Printer::print_row(const std::vector<std::string>& row) {
+void Printer::print_row(const Row& row) {
   std::string line;
+  size_t blanks = 0;  // owed before the next cell, so that no line ends with them
   for (size_t i = 0; i < row.size(); ++i) {
-    absl::StrAppend(&line, row[i]);
-    if (i + 1 < row.size() && row[i].size() < widths_[i]) {
-      line.append(widths_[i] - row[i].size(), ' ');
+    const size_t width = Width(row[i]);
+    if (width > 0) {
+      line.append(blanks, ' ');
+      absl::StrAppend(&line, row[i]);
+      blanks = 0;
     }
-    if (i + 1 < row.size()) line += "  ";
+    blanks += kColumnGap + (width < widths_[i] ? widths_[i] - width : 0);
   }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
   out_ << line << "\n";
 }
 
 void Printer::finish() {
-  if (!rows_.empty()) flush_rows();
+  flush_rows();
   out_.flush();
 }
 

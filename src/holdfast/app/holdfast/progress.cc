@@ -16,9 +16,7 @@ constexpr size_t kWorthABar = 1000;
 }  // namespace
 
 Progress::Progress(std::string what, size_t all)
-    : what_(std::move(what)),
-      all_(all),
-      shown_(all >= kWorthABar && isatty(STDERR_FILENO) != 0) {}
+    : what_(std::move(what)), all_(all), shown_(all >= kWorthABar && isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
   if (shown_) std::cerr << "\n";

@@ -1,12 +1,13 @@
 // get, list, watch.
+#include <algorithm>
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "holdfast/app/holdfast/commands.h"
-#include "holdfast/base/error.h"
+#include "holdfast/app/holdfast/fields.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/real/termination.h"
 
@@ -16,12 +17,8 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 
-void SetMask(Message& request, const std::string& fields) {
-  if (fields.empty()) return;
-  Message* mask = Mutable(request, "read_mask");
-  for (absl::string_view path : absl::StrSplit(fields, ',')) {
-    AddText(*mask, "paths", std::string(path));
-  }
+void SetMask(Message& request, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) AddText(*Mutable(request, "read_mask"), "paths", path);
 }
 
 absl::StatusOr<Catalog::Collection> FindCollection(const Context& context, const std::string& text,
@@ -49,13 +46,13 @@ class WatchPrinter {
       if (++changes_ == flags_.count) return real::Client::Next::kStop;
     }
     if (!flags_.quiet) std::cout.flush();
-    const bool current = phase == kCurrent && flags_.until == "current";
-    return current ? real::Client::Next::kStop : real::Client::Next::kGoOn;
+    const bool enough = phase == kCurrent && flags_.until == "current";
+    return enough ? real::Client::Next::kStop : real::Client::Next::kGoOn;
   }
 
   void summarize() const {
     if (flags_.quiet) std::cout << changes_ << "\n";
-    if (!flags_.quiet) std::cerr << "resume token: " << resume_token_ << "\n";
+    if (!resume_token_.empty()) std::cerr << "go on with --resume " << resume_token_ << "\n";
   }
 
  private:
@@ -88,11 +85,10 @@ absl::Status Get(Context& context, const std::vector<std::string>& names) {
   Printer printer(std::cout, document ? Format::kYaml : context.format());
   for (const std::string& name : names) {
     HF_ASSIGN_OR_RETURN(const ServedKind* kind, context.catalog().find_by_name(name));
-    HF_ASSIGN_OR_RETURN(const MethodDescriptor* method, context.method(*kind, "Get"));
+    HF_ASSIGN_OR_RETURN(const MethodDescriptor* method, Context::Method(*kind, "Get"));
     const real::MessagePtr request = context.client().new_request(method);
     SetText(*request, "name", name);
-    HF_ASSIGN_OR_RETURN(const real::MessagePtr resource,
-                        context.client().call(method, *request, context.call_options()));
+    HF_ASSIGN_OR_RETURN(const real::MessagePtr resource, context.call(method, *request));
     printer.add(*resource);
   }
   return absl::OkStatus();
@@ -101,21 +97,21 @@ absl::Status Get(Context& context, const std::vector<std::string>& names) {
 absl::Status List(Context& context, const ListFlags& flags) {
   HF_ASSIGN_OR_RETURN(const Catalog::Collection collection,
                       FindCollection(context, flags.collection, flags.parent));
-  HF_ASSIGN_OR_RETURN(const MethodDescriptor* method, context.method(*collection.kind, "List"));
+  HF_ASSIGN_OR_RETURN(const MethodDescriptor* method, Context::Method(*collection.kind, "List"));
   const real::MessagePtr request = context.client().new_request(method);
   SetText(*request, "parent", collection.parent);
   SetText(*request, "filter", flags.filter);
   SetText(*request, "order_by", flags.order_by);
-  SetMask(*request, context.format() == Format::kName ? "name" : flags.fields);
+  std::vector<std::string> fields = absl::StrSplit(flags.fields, ',', absl::SkipEmpty());
+  if (context.format() == Format::kName) fields = {"name"};
+  SetMask(*request, fields);
   if (flags.show_deleted) SetFlag(*request, "show_deleted");
-  Printer printer(std::cout, context.format());
+  Printer printer(std::cout, context.format(), fields);
   int64_t left = flags.limit > 0 ? flags.limit : INT64_MAX;
   while (left > 0) {
     SetNumber(*request, "page_size", std::min<int64_t>(flags.page_size, left));
-    HF_ASSIGN_OR_RETURN(const real::MessagePtr page,
-                        context.client().call(method, *request, context.call_options()));
-    const auto* resources = page->GetDescriptor()->FindFieldByNumber(1);
-    for (const Message* resource : Elements(*page, resources->name())) {
+    HF_ASSIGN_OR_RETURN(const real::MessagePtr page, context.call(method, *request));
+    for (const Message* resource : Listed(*page)) {
       printer.add(*resource);
       --left;
     }
@@ -126,28 +122,43 @@ absl::Status List(Context& context, const ListFlags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status Watch(Context& context, const WatchFlags& flags) {
-  const absl::StatusOr<const ServedKind*> one = context.catalog().find_by_name(flags.target);
+namespace {
+
+struct WatchCall {
   const MethodDescriptor* method = nullptr;
   real::MessagePtr request;
+};
+
+// A resource's name is watched alone, anything else as a collection.
+absl::StatusOr<WatchCall> PrepareWatch(Context& context, const WatchFlags& flags) {
+  WatchCall call;
+  const absl::StatusOr<const ServedKind*> one = context.catalog().find_by_name(flags.target);
   if (one.ok()) {
-    HF_ASSIGN_OR_RETURN(method, context.method(**one, "Watch"));
-    request = context.client().new_request(method);
-    SetText(*request, "name", flags.target);
+    HF_ASSIGN_OR_RETURN(call.method, Context::Method(**one, "Watch"));
+    call.request = context.client().new_request(call.method);
+    SetText(*call.request, "name", flags.target);
   } else {
     HF_ASSIGN_OR_RETURN(const Catalog::Collection collection,
                         FindCollection(context, flags.target, flags.parent));
-    HF_ASSIGN_OR_RETURN(method, context.method(*collection.kind, "WatchCollection"));
-    request = context.client().new_request(method);
-    SetText(*request, "parent", collection.parent);
-    SetText(*request, "filter", flags.filter);
+    HF_ASSIGN_OR_RETURN(call.method, Context::Method(*collection.kind, "WatchCollection"));
+    call.request = context.client().new_request(call.method);
+    SetText(*call.request, "parent", collection.parent);
+    SetText(*call.request, "filter", flags.filter);
   }
-  SetText(*request, "resume_token", flags.resume_token);
+  SetText(*call.request, "resume_token", flags.resume_token);
+  return call;
+}
+
+}  // namespace
+
+absl::Status Watch(Context& context, const WatchFlags& flags, Interruption& interruption) {
+  HF_ASSIGN_OR_RETURN(const WatchCall call, PrepareWatch(context, flags));
   WatchPrinter printer(context.format(), flags);
-  const real::TerminationListener listener([&context] { context.client().cancel_streams(); });
+  interruption.attach(&context.client());
   const absl::Status status = context.client().stream(
-      method, *request, {.timeout = std::nullopt},
+      call.method, *call.request, {.timeout = std::nullopt},
       [&](const Message& response) { return printer.on_message(response); });
+  interruption.attach(nullptr);
   printer.summarize();
   // Being interrupted is how a watch usually ends.
   return absl::IsCancelled(status) ? absl::OkStatus() : status;

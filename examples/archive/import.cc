@@ -97,8 +97,7 @@ class Importer {
   }
 
   bool exists(size_t package) const {
-    return packages_.contains(
-        absl::StrCat(parent_, "/packages/", index_.packages[package].name));
+    return packages_.contains(absl::StrCat(parent_, "/packages/", index_.packages[package].name));
   }
 
   // Those of a new package's `recommends` that are there when its batch is committed.
@@ -178,9 +177,8 @@ class Importer {
         MessagePtr batch = remote_.new_batch(id);
         for (size_t i = begin; i < end; ++i) {
           const Package& package = index_.packages[different[i]];
-          Remote::AddUpdate(
-              *batch, remote_.packages(),
-              *remote_.package(options_.suite, index_, package, package.recommends));
+          Remote::AddUpdate(*batch, remote_.packages(),
+                            *remote_.package(options_.suite, index_, package, package.recommends));
         }
         return batch;
       };

@@ -28,10 +28,10 @@ struct ImportResult {
   size_t sources = 0;
   size_t references = 0;  // `depends` only
   size_t recommends = 0;
-  size_t cycles = 0;      // groups of packages that depend on each other
+  size_t cycles = 0;  // groups of packages that depend on each other
   size_t created = 0;
-  size_t updated = 0;     // of those 2nd visits to packages just created: see below
-  size_t completed = 0;   // packages whose `recommends` had to wait for later packages
+  size_t updated = 0;    // of those 2nd visits to packages just created: see below
+  size_t completed = 0;  // packages whose `recommends` had to wait for later packages
   size_t requests = 0;
   double seconds = 0;
 };

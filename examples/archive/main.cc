@@ -71,8 +71,7 @@ int Run(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<holdfast::archive::Remote>> remote =
       holdfast::archive::Remote::Connect(flags.server);
   if (!remote.ok()) return Fail(remote.status());
-  absl::StatusOr<ImportResult> result =
-      holdfast::archive::Import(**remote, *index, flags.import);
+  absl::StatusOr<ImportResult> result = holdfast::archive::Import(**remote, *index, flags.import);
   if (!result.ok()) return Fail(result.status());
   Print(*result);
   return 0;
@@ -84,8 +83,7 @@ int main(int argc, char** argv) {
   CLI::App app("Imports a Debian Packages list into a Holdfast server.");
   Flags flags;
   flags.import.progress = ShowProgress;
-  app.add_option("--server", flags.server, "host:port of the server's gRPC")
-      ->capture_default_str();
+  app.add_option("--server", flags.server, "host:port of the server's gRPC")->capture_default_str();
   app.add_option("--packages", flags.packages, "the list; - is standard input")
       ->capture_default_str();
   app.add_option("--suite", flags.import.suite, "the release, for example bookworm")->required();

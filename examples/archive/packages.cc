@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -15,7 +16,7 @@
 namespace holdfast::archive {
 namespace {
 
-// A stanza with its relations still as text; views into the list.
+// A stanza with its relations still as text.
 struct Stanza {
   Package package;
   std::string pre_depends;
@@ -25,48 +26,47 @@ struct Stanza {
 
 std::string_view Trim(std::string_view s) { return ToStd(absl::StripAsciiWhitespace(ToAbsl(s))); }
 
-void SetField(Stanza& stanza, std::string_view key, std::string_view value) {
+// A relation of the stanza, nullptr for other fields. Relations may be continued on further lines.
+std::string* RelationOf(Stanza& stanza, std::string_view key) {
+  if (key == "pre-depends") return &stanza.pre_depends;
+  if (key == "depends") return &stanza.depends;
+  if (key == "recommends") return &stanza.recommends;
+  return nullptr;
+}
+
+// Where a field's text goes, nullptr if it isn't kept.
+std::string* TextOf(Stanza& stanza, std::string_view key) {
   Package& p = stanza.package;
-  const std::string text(value);
-  if (key == "Package") {
-    p.name = text;
-  } else if (key == "Version") {
-    p.version = text;
-  } else if (key == "Section") {
-    p.section = text;
-  } else if (key == "Priority") {
-    p.priority = text;
-  } else if (key == "Description") {
-    p.description = text;
-  } else if (key == "Maintainer") {
-    p.maintainer = text;
-  } else if (key == "Source") {
+  if (key == "package") return &p.name;
+  if (key == "version") return &p.version;
+  if (key == "section") return &p.section;
+  if (key == "priority") return &p.priority;
+  if (key == "description") return &p.description;
+  if (key == "maintainer") return &p.maintainer;
+  return RelationOf(stanza, key);
+}
+
+// `key` is in lowercase.
+void SetField(Stanza& stanza, std::string_view key, std::string_view value) {
+  if (key == "source") {
     // "glibc (2.36-9)": the version in parentheses is of no use here.
-    p.source = text.substr(0, text.find(' '));
-  } else if (key == "Installed-Size") {
-    std::from_chars(value.data(), value.data() + value.size(), p.installed_size);
-  } else if (key == "Pre-Depends") {
-    stanza.pre_depends = text;
-  } else if (key == "Depends") {
-    stanza.depends = text;
-  } else if (key == "Recommends") {
-    stanza.recommends = text;
+    stanza.package.source = value.substr(0, value.find(' '));
+  } else if (key == "installed-size") {
+    std::from_chars(value.data(), value.data() + value.size(), stanza.package.installed_size);
+  } else if (std::string* text = TextOf(stanza, key); text != nullptr) {
+    *text = value;
   }
 }
 
-// Appends a continued line to the relation that it continues; other long fields aren't kept.
 void ContinueField(Stanza& stanza, std::string_view key, std::string_view line) {
-  std::string* field = key == "Pre-Depends"  ? &stanza.pre_depends
-                       : key == "Depends"    ? &stanza.depends
-                       : key == "Recommends" ? &stanza.recommends
-                                             : nullptr;
-  if (field != nullptr) absl::StrAppend(field, " ", ToAbsl(Trim(line)));
+  std::string* relation = RelationOf(stanza, key);
+  if (relation != nullptr) absl::StrAppend(relation, " ", ToAbsl(Trim(line)));
 }
 
 absl::StatusOr<std::vector<Stanza>> ParseStanzas(std::string_view text) {
   std::vector<Stanza> stanzas;
   Stanza current;
-  std::string_view key;
+  std::string key;
   size_t line_number = 0;
   auto finish = [&] {
     if (!current.package.name.empty()) stanzas.push_back(std::move(current));
@@ -86,10 +86,11 @@ absl::StatusOr<std::vector<Stanza>> ParseStanzas(std::string_view text) {
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
       return absl::InvalidArgumentError(
-          absl::StrCat("line ", line_number, ": expected \"Field: value\", a continued line or an "
-                                             "empty one; is this a Packages list?"));
+          absl::StrCat("line ", line_number,
+                       ": expected \"Field: value\", a continued line or an "
+                       "empty one; is this a Packages list?"));
     }
-    key = line.substr(0, colon);
+    key = absl::AsciiStrToLower(ToAbsl(line.substr(0, colon)));
     SetField(current, key, Trim(line.substr(colon + 1)));
   }
   finish();

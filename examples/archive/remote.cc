@@ -25,8 +25,8 @@ std::string Get(const Message& message, std::string_view field) {
   return message.GetReflection()->GetString(message, Field(message, field));
 }
 
-void SetNames(Message& message, std::string_view field, std::string_view suite,
-              const Index& index, const std::vector<size_t>& targets) {
+void SetNames(Message& message, std::string_view field, std::string_view suite, const Index& index,
+              const std::vector<size_t>& targets) {
   const FieldDescriptor* names = Field(message, field);
   for (size_t target : targets) {
     message.GetReflection()->AddString(
@@ -171,8 +171,7 @@ void Remote::AddUpdate(Message& batch, const RemoteKind& kind, const Message& re
   Message* request = AddOperation(batch, kind.update);
   SetResource(*request, kind, resource);
   // "*": exactly this, fields that aren't set are cleared.
-  Message* mask =
-      request->GetReflection()->MutableMessage(request, Field(*request, "update_mask"));
+  Message* mask = request->GetReflection()->MutableMessage(request, Field(*request, "update_mask"));
   mask->GetReflection()->AddString(mask, Field(*mask, "paths"), "*");
 }
 

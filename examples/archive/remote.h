@@ -47,7 +47,7 @@ class Remote {
   // All of a kind below `parent`: name -> a text that is equal for equal resources (metadata left
   // out). Pages of 1000.
   [[nodiscard]] absl::StatusOr<std::map<std::string, std::string>> list(const RemoteKind& kind,
-                                                                       const std::string& parent);
+                                                                        const std::string& parent);
   // The same text of a wanted resource.
   [[nodiscard]] static std::string Fingerprint(const google::protobuf::Message& resource);
 

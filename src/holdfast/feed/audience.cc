@@ -89,6 +89,7 @@ void Audience::note(const KindName& kind, const storage::Row& row) {
     const auto [first, last] = groups.equal_range(name.substr(0, length));
     for (auto entry = first; entry != last; ++entry) {
       Group& group = *entry->second;
+      if (group.last_change != row.revision) group.change_before = group.last_change;
       group.last_change = row.revision;
       noted_.insert(group.waiting.begin(), group.waiting.end());
     }

@@ -22,8 +22,9 @@ struct Group {
   Interest interest;  // kinds sorted
   // What was appended after this revision has been looked at for this group ...
   Revision known_since;
-  // ... and the last that was interesting had this one.
+  // ... and the last that were interesting had these ones.
   Revision last_change;
+  Revision change_before;
   size_t members = 0;
   std::set<uint64_t> waiting;  // subscribers
 };

@@ -254,7 +254,8 @@ Feed::Core::Step Feed::Core::look_locked(Subscription::State& state) {
 
 // A place of the future must be shown to the database first: there, it may be one of another life.
 bool Feed::Core::in_ring(const Subscription::State& state) const {
-  return state.cursor.incarnation == engine_.incarnation() && ring_.covers(state.cursor) &&
+  return state.exact && state.cursor.incarnation == engine_.incarnation() &&
+         ring_.covers(state.cursor) &&
          (state.verified || state.cursor.revision <= ring_.revision());
 }
 
@@ -271,8 +272,12 @@ void Feed::Core::skip_uninteresting(Subscription::State& state) const {
   Cursor& cursor = state.cursor;
   const bool known = ring_.ready() && cursor.incarnation == engine_.incarnation() &&
                      !cursor.key.has_value() && cursor.revision >= group.known_since;
-  if (!known || group.last_change > cursor.revision) return;
-  if (cursor.revision < ring_.revision()) cursor.revision = ring_.revision();
+  if (!known || group.change_before > cursor.revision) return;
+  // To the end, or to where its first change since then begins.
+  const Revision quiet_until = group.last_change > cursor.revision
+                                   ? Revision(group.last_change.value() - 1)
+                                   : ring_.revision();
+  cursor.revision = std::max(cursor.revision, quiet_until);
 }
 
 bool Feed::Core::wants_bookmark(const Subscription::State& state, Revision revision) const {
@@ -319,6 +324,7 @@ absl::StatusOr<std::optional<FeedBatch>> Feed::Core::take_page(Subscription::Sta
     batch.rows.push_back(std::make_shared<const Row>(std::move(row)));
   }
   state.cursor = page->next;
+  state.exact = page->complete;
   state.verified = true;
   const bool bookmark = batch.bookmark && wants_bookmark(state, batch.cursor.revision);
   if (batch.rows.empty() && !bookmark) return std::nullopt;

@@ -23,6 +23,10 @@ struct Subscription::State {
   Signal signal;
 
   storage::Cursor cursor;
+  // Nothing before `cursor` has been left out because it had changed again behind it: the cursor is
+  // a whole revision, or from the ring. Otherwise bookmarks of the ring may be too early for it:
+  // the page that it ends was of a later state.
+  bool exact = false;
   // The database has said, or the ring has shown, that `cursor` is a place in this feed.
   bool verified = false;
   // The last batch was no bookmark, or there was none yet: the next bookmark is wanted at once.

@@ -112,25 +112,27 @@ RC_GTEST_PROP(PlanProperty, EveryPackageIsInOneBatchAndFindsWhatItNeeds, ()) {
   const Index index = Graph(std::move(depends));
   const Plan plan = MakePlan(index, batch_size);
 
+  // (RC_ASSERT takes expressions apart: only in parentheses of its own does || look at one side.)
   std::vector<size_t> seen;
   for (size_t b = 0; b < plan.batches.size(); ++b) {
     const PlannedBatch& batch = plan.batches[b];
     RC_ASSERT(!batch.packages.empty());
     RC_ASSERT(std::is_sorted(batch.after.begin(), batch.after.end()));
-    RC_ASSERT(batch.after.empty() || batch.after.back() < b);
+    RC_ASSERT((batch.after.empty() || batch.after.back() < b));
     for (size_t package : batch.packages) {
       seen.push_back(package);
       RC_ASSERT(plan.batch_of[package] == b);
       for (size_t target : index.packages[package].depends) {
         const size_t other = plan.batch_of[target];
-        RC_ASSERT(other == b || std::binary_search(batch.after.begin(), batch.after.end(), other));
+        RC_ASSERT(
+            (other == b || std::binary_search(batch.after.begin(), batch.after.end(), other)));
         // Who depend on each other are together.
-        RC_ASSERT(other == b || !Reaches(index, target, package));
+        RC_ASSERT((other == b || !Reaches(index, target, package)));
       }
     }
     // Larger than allowed only for one cycle that is larger.
-    RC_ASSERT(batch.packages.size() <= batch_size ||
-              CycleSize(index, batch.packages[0]) == batch.packages.size());
+    RC_ASSERT((batch.packages.size() <= batch_size ||
+               CycleSize(index, batch.packages[0]) == batch.packages.size()));
   }
   std::sort(seen.begin(), seen.end());
   RC_ASSERT(seen.size() == size);

@@ -185,6 +185,26 @@ std::optional<Error> Connection::run_text(std::string_view sql) {
   return run(*statement, {}, result);
 }
 
+void Connection::watch_log() {
+  // The hook takes the place of SQLite's own, which makes automatic checkpoints.
+  const auto hook = [](void* self, sqlite3*, const char*, int pages) {
+    static_cast<Connection*>(self)->log_pages_ = pages;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(handle_, hook, this);
+}
+
+void Connection::set_busy_timeout(Duration timeout) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(timeout.value() / 1000));
+}
+
+bool Connection::checkpoint() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+  if (code == SQLITE_OK) log_pages_ = 0;
+  return code == SQLITE_OK;
+}
+
 absl::Status Connection::execute(const std::string& script) {
   if (sqlite3_exec(handle_, script.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) {
     return absl::OkStatus();

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "holdfast/base/types.h"
 #include "holdfast/batch/batch.h"
 #include "holdfast/batch/sqlite/constraint_names.h"
 
@@ -68,6 +69,17 @@ class Connection {
   // False if SQLite has rolled the transaction back by itself.
   [[nodiscard]] bool in_transaction() const;
 
+  // The write-ahead log. From the first call on, nothing but checkpoint() shortens it.
+  void watch_log();
+  // Pages in it after the last commit.
+  [[nodiscard]] int64_t log_pages() const { return log_pages_; }
+  // Copies it into the database and has the next commit begin it anew. Readers of older states must
+  // end first: waits for them as long as for locks. True if it begins anew.
+  [[nodiscard]] bool checkpoint();
+
+  // How long to wait where another connection has a lock.
+  void set_busy_timeout(Duration timeout);
+
   // For setting up a database.
 
   // Any number of statements without parameters.
@@ -84,6 +96,7 @@ class Connection {
   sqlite3* handle_;
   std::map<std::string, std::unique_ptr<Statement>, std::less<>> statements_;
   uint64_t uses_ = 0;
+  int64_t log_pages_ = 0;
 };
 
 }  // namespace holdfast::batch::sqlite

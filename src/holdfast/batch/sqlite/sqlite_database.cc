@@ -67,7 +67,7 @@ std::string ForWriter(const SqliteOptions& options) {
   return absl::StrCat(
       Common(options, options.writer_cache_kib),
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=", full ? "FULL" : "OFF",
-      "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=", options.checkpoint_pages,
+      "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0",
       "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 2, ";");
 }
 
@@ -82,7 +82,9 @@ class SqliteDatabase::Writer {
       : env_(env),
         options_(options),
         connection_(std::move(connection)),
-        worker_(env.make_worker("sqlite-writer")) {}
+        worker_(env.make_worker("sqlite-writer")) {
+    connection_->watch_log();
+  }
 
   [[nodiscard]] Connection& connection() { return *connection_; }
 
@@ -130,7 +132,17 @@ class SqliteDatabase::Writer {
         group[i]->done.set();
       }
       give_back(std::move(group), answered);
+      keep_log_short();
     }
+  }
+
+  // After the answers: nobody waits for it but the next group.
+  void keep_log_short() {
+    if (connection_->log_pages() < next_checkpoint_) return;
+    connection_->set_busy_timeout(options_.checkpoint_patience);
+    const bool anew = connection_->checkpoint();
+    connection_->set_busy_timeout(options_.busy_timeout);
+    next_checkpoint_ = options_.checkpoint_pages + (anew ? 0 : connection_->log_pages());
   }
 
   size_t run(std::vector<Member>& members) {
@@ -167,6 +179,7 @@ class SqliteDatabase::Writer {
   std::mutex mutex_;
   Queue queue_;
   bool draining_ = false;
+  int64_t next_checkpoint_ = options_.checkpoint_pages;  // in pages of the log
   std::unique_ptr<Worker> worker_;  // last: its destructor finishes the work, which uses the others
 };
 

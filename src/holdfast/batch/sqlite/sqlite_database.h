@@ -48,6 +48,9 @@ struct SqliteOptions {
   // pages again and again, at the cost of a longer log: 4,096 made imports a third slower, 16,384
   // no faster.
   int64_t checkpoint_pages = 8192;
+  // The log begins anew only when no reader needs it. With readers always about, somebody must wait
+  // for them: the writer does, this long at most, at every `checkpoint_pages`.
+  Duration checkpoint_patience = Milliseconds(200);
 
   ConstraintNames constraint_names;
 };

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""The main job by its figures: the whole archive is imported, counted by a program that shares
+nothing with the importer, and imported again, which must write nothing.
+
+Times are printed, and only grossly wrong ones fail: what a busy machine does to them says nothing.
+"""
+
+import json
+import pathlib
+import subprocess
+
+import harness
+
+SUITE = "bookworm"
+
+
+def run_import(server, packages):
+    done = subprocess.run([harness.BIN / "archive-import", "--server", server.grpc, "--packages",
+                           packages, "--suite", SUITE], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True, text=True)
+    return json.loads(done.stdout)
+
+
+def main():
+    with harness.temporary_folder() as folder:
+        packages = pathlib.Path(folder) / "Packages"
+        packages.write_bytes(harness.apt_packages_list())
+        with open(packages, "rb") as text:
+            facts = json.loads(subprocess.run(
+                [harness.SOURCE / "examples/archive/facts.pl"], stdin=text, check=True,
+                stdout=subprocess.PIPE).stdout)
+        server = harness.Server(folder, {"archive.example.com": harness.ARCHIVE_PROTOS}).start()
+        first = run_import(server, packages)
+        for number in ("packages", "sources", "references", "recommends"):
+            assert first[number] == facts[number], (number, first, facts)
+        log_mb = (pathlib.Path(folder) / "archive.example.com.db-wal").stat().st_size / 2**20
+        assert log_mb < 256, f"the log grew to {log_mb:.0f} MB: nobody begins it anew"
+        rss = server.rss_mb()
+        assert rss < 300, f"the server has {rss:.0f} MB"
+
+        client = server.client()
+        referrers = client.list_all(f"/v1/suites/{SUITE}/packages/libc6:referrers", "referrers")
+        depends = [r for r in referrers if r["onDelete"] == "BLOCK"]
+        assert len(depends) == facts["libc6_referrers"], (len(depends), facts)
+
+        before = client.get("/v1/suites", pageSize=1)["revision"]
+        second = run_import(server, packages)
+        after = client.get("/v1/suites", pageSize=1)["revision"]
+        assert before == after, f"an import without changes moved the revision to {after}"
+        assert second["requests"] == 0, second
+        server.stop()
+        print(f"{first['packages']} packages, {first['references']} references in "
+              f"{first['seconds']:.1f} s, again in {second['seconds']:.1f} s, "
+              f"{rss:.0f} MB, log {log_mb:.0f} MB")
+        harness.record("the_archive_is_imported_exactly", "T1", "R37", "B8")
+
+
+if __name__ == "__main__":
+    main()

@@ -21,8 +21,7 @@
 
 namespace holdfast::batch::sqlite {
 
-// --- the file
-// --------------------------------------------------------------------------------------
+// --- the file -----------------------------------------------------------------------------------
 
 class SqliteDatabase::TemporaryFolder {
  public:
@@ -64,17 +63,24 @@ std::string Common(const SqliteOptions& options, int64_t cache_kib) {
 
 std::string ForWriter(const SqliteOptions& options) {
   const bool full = options.synchronous == SqliteOptions::Synchronous::kFull;
-  return absl::StrCat(
-      Common(options, options.writer_cache_kib),
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=", full ? "FULL" : "OFF",
-      "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0",
-      "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 2, ";");
+  return absl::StrCat(Common(options, options.writer_cache_kib),
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=", full ? "FULL" : "OFF",
+                      "; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0",
+                      "; PRAGMA journal_size_limit=", options.checkpoint_pages * 4096 * 2, ";");
+}
+
+// SQLite says what it does instead, and goes on, where a file system has no shared memory.
+absl::Status UseLog(Connection& connection) {
+  HF_ASSIGN_OR_RETURN(const std::vector<Row> mode, connection.query("PRAGMA journal_mode=WAL"));
+  if (!mode.empty() && mode[0][0] == Value(std::string("wal"))) return absl::OkStatus();
+  return MakeError(Reason::kDatabaseUnavailable,
+                   "the database's file system can't share memory between connections; put it on "
+                   "a local disk");
 }
 
 }  // namespace
 
-// --- the writer
-// ------------------------------------------------------------------------------------
+// --- the writer ---------------------------------------------------------------------------------
 
 class SqliteDatabase::Writer {
  public:
@@ -183,8 +189,7 @@ class SqliteDatabase::Writer {
   std::unique_ptr<Worker> worker_;  // last: its destructor finishes the work, which uses the others
 };
 
-// --- the readers
-// -----------------------------------------------------------------------------------
+// --- the readers --------------------------------------------------------------------------------
 
 class SqliteDatabase::ReaderPool {
  public:
@@ -290,8 +295,7 @@ class SqliteDatabase::Snapshot final : public ReadSnapshot {
   std::unique_ptr<Connection> connection_;
 };
 
-// --- the database
-// ----------------------------------------------------------------------------------
+// --- the database -------------------------------------------------------------------------------
 
 SqliteDatabase::SqliteDatabase(Env& env, SqliteOptions options)
     : env_(env), options_(std::move(options)) {}
@@ -316,6 +320,7 @@ absl::Status SqliteDatabase::open() {
   HF_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection,
                       Connection::Open(path, Connection::Access::kReadWrite));
   HF_RETURN_IF_ERROR(connection->execute(ForWriter(options_)));
+  HF_RETURN_IF_ERROR(UseLog(*connection));
   readers_ = std::make_shared<ReaderPool>(env_, options_, std::move(path));
   writer_ = std::make_unique<Writer>(env_, options_, std::move(connection));
   return absl::OkStatus();

@@ -34,8 +34,9 @@ struct SqliteOptions {
   // Batches that wait. One more is refused as kUnavailable: who can't wait shall hear it soon.
   size_t max_queue = 1024;
 
-  // Snapshots at a time, each with a connection; one more waits, and this long at most.
-  size_t max_readers = 8;
+  // Snapshots at a time, each with a connection; one more waits, and this long at most. Readers run
+  // on as many threads as the executor has, but some hold a snapshot while they wait for a commit.
+  size_t max_readers = 16;
   Duration max_reader_wait = Seconds(10);
 
   // Another process has the file locked (a backup, a shell): wait so long for it.
@@ -43,7 +44,7 @@ struct SqliteOptions {
 
   // Page caches, in KiB. The writer's holds what one group of large batches dirties.
   int64_t writer_cache_kib = 32 * 1024;
-  int64_t reader_cache_kib = 4 * 1024;
+  int64_t reader_cache_kib = 2 * 1024;
   // Pages in the log before they are copied into the database (32 MiB). More saves writing hot
   // pages again and again, at the cost of a longer log: 4,096 made imports a third slower, 16,384
   // no faster.

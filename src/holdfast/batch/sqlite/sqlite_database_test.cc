@@ -127,8 +127,7 @@ Step InsertName(std::string name) {
       .label = "insert", .sql = "INSERT INTO t(name) VALUES ($1)", .binds = {{std::move(name)}}};
 }
 
-// --- one batch
-// -------------------------------------------------------------------------------------
+// --- one batch ----------------------------------------------------------------------------------
 
 TEST_F(SqliteDatabaseTest, CommitsAllStatementsOrNone) {
   HF_COVERS("T1");
@@ -227,8 +226,7 @@ TEST_F(SqliteDatabaseTest, RehearsesABatchWithoutATrace) {
   EXPECT_EQ(number("SELECT count(*) FROM t"), 1);
 }
 
-// --- how it fails
-// ----------------------------------------------------------------------------------
+// --- how it fails -------------------------------------------------------------------------------
 
 class SqliteFailures : public SqliteDatabaseTest {
  protected:
@@ -385,8 +383,7 @@ TEST_F(SqliteFailures, DontLeaveTheWriterInAHalfTransaction) {
   }
 }
 
-// --- groups
-// ----------------------------------------------------------------------------------------
+// --- groups -------------------------------------------------------------------------------------
 
 TEST_F(SqliteDatabaseTest, AFailingBatchDoesntDisturbItsNeighbours) {
   HF_COVERS("T1", "T2");
@@ -577,8 +574,7 @@ TEST_F(SqliteDatabaseTest, FinishesWhatIsQueuedBeforeItGoes) {
   EXPECT_EQ(number("SELECT count(*) FROM t"), 1);
 }
 
-// --- snapshots
-// -------------------------------------------------------------------------------------
+// --- snapshots ----------------------------------------------------------------------------------
 
 TEST_F(SqliteDatabaseTest, ASnapshotStaysAsItWas) {
   open();
@@ -652,8 +648,7 @@ TEST_F(SqliteDatabaseTest, ASnapshotMayBeGivenBackLater) {
   snapshot->reset();
 }
 
-// --- limits and files
-// ------------------------------------------------------------------------------
+// --- limits and files ---------------------------------------------------------------------------
 
 TEST_F(SqliteDatabaseTest, PreparesAnyNumberOfStatementsWithinItsBound) {
   open();

@@ -67,6 +67,24 @@ void Import(benchmark::State& state) {
 }
 BENCHMARK(Import)->Unit(benchmark::kMillisecond)->Iterations(1);
 
+// One create with its references, alone: what a commit costs beside the fsync.
+void SmallCommit(benchmark::State& state) {
+  ManualEnv env;
+  auto engine = OpenSqliteEngine(env, {.path = ":memory:"});
+  HF_CHECK(engine.ok()) << engine.status().ToString();
+  uint64_t n = 0;
+  for (auto _ : state) {
+    Batch batch{.label = "bench"};
+    Op op = Create(env, n++);
+    for (const Edge& edge : std::get<CreateRow>(op).edges) batch.add(RequireTarget{edge.target});
+    batch.add(std::move(op));
+    const Commit done = env.run((*engine)->commit(std::move(batch)));
+    HF_CHECK(done.ok()) << done.status.ToString();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(SmallCommit);
+
 // Point reads, as references and Get do them.
 void Get(benchmark::State& state) {
   ManualEnv env;

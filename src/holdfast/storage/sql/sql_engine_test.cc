@@ -96,8 +96,7 @@ class SqlEngineTest : public ::testing::Test {
   std::unique_ptr<Engine> engine_;
 };
 
-// --- across openings
-// -------------------------------------------------------------------------------
+// --- across openings ----------------------------------------------------------------------------
 
 TEST_F(SqlEngineTest, KeepsEverythingOverAReopening) {
   HF_COVERS("T9");
@@ -164,8 +163,7 @@ TEST_F(SqlEngineTest, WritesThroughToTheDiskBeforeItAnswers) {
   EXPECT_EQ(pragma("journal_mode"), batch::Value(std::string("wal")));
 }
 
-// --- declared indexes
-// ------------------------------------------------------------------------------
+// --- declared indexes ---------------------------------------------------------------------------
 
 TEST_F(SqlEngineTest, MakesAndDropsDeclaredIndexesAtOpening) {
   ASSERT_TRUE(reopen({.indexes = {{kA, {"size"}}, {kB, {"color", "size"}}}}).ok());
@@ -253,8 +251,7 @@ TEST_F(SqlEngineConditions, AreLeftToTheCallerWhereNoIndexServes) {
   EXPECT_EQ(scan({.kinds = {kB}, .conditions = {Is("size", int64_t{1})}}).size(), 9u);
 }
 
-// --- ops in steps
-// ----------------------------------------------------------------------------------
+// --- ops in steps -------------------------------------------------------------------------------
 
 UniqueValue Title(std::string value) {
   return {.kind = kA, .field = "title", .scope = "", .value = std::move(value)};

@@ -37,7 +37,7 @@ class Checker {
   bool end_array() { return leave(); }
   bool key(const std::string& name) {
     if (keys_.back().insert(name).second) return true;
-    return fail(absl::StrCat("has the key ", ForMessage(name), " twice in one object"));
+    return fail(absl::StrCat("has the key \"", ForMessage(name), "\" twice in one object"));
   }
   bool parse_error(std::size_t at, const std::string& /*token*/, const Json::exception& error) {
     return fail(absl::StrCat("isn't JSON, at byte ", at, ": ", Reason(error.what())));

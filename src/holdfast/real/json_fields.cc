@@ -231,8 +231,8 @@ absl::Status SetVariable(pb::Message& request, std::string_view field_path,
     const std::string before = reflection.GetString(*message, field);
     if (!before.empty() && before != value) {
       return FieldError(Reason::kInvalidName, field_path,
-                        absl::StrCat("is ", ForMessage(value), " in the path and ",
-                                     ForMessage(before), " in the body"));
+                        absl::StrCat("is \"", ForMessage(value), "\" in the path and \"",
+                                     ForMessage(before), "\" in the body"));
     }
     reflection.SetString(message, field, value);
     return absl::OkStatus();

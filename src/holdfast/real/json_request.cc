@@ -32,11 +32,13 @@ std::vector<const pb::DescriptorPool*> PoolsOf(
   return pools;
 }
 
+std::string Quoted(std::string_view text) { return absl::StrCat("\"", ForMessage(text), "\""); }
+
 std::string_view PathOf(std::string_view target) { return target.substr(0, target.find('?')); }
 
 JsonRefusal UnknownPath(const JsonRequest& http) {
   return {MakeError(Reason::kMethodUnknown,
-                    absl::StrCat("no method has the path ", ForMessage(PathOf(http.target)),
+                    absl::StrCat("no method has the path ", Quoted(PathOf(http.target)),
                                  "; GET /openapi.json lists those that there are")),
           kNotFound,
           {}};
@@ -45,8 +47,8 @@ JsonRefusal UnknownPath(const JsonRequest& http) {
 JsonRefusal NotAllowed(const JsonRequest& http, std::vector<std::string> allowed) {
   absl::Status status = MakeError(
       Reason::kMethodUnknown,
-      absl::StrCat(ForMessage(http.http_method), " isn't a method of ",
-                   ForMessage(PathOf(http.target)), "; use ", absl::StrJoin(allowed, ", ")));
+      absl::StrCat(Quoted(http.http_method), " isn't a method of ",
+                   Quoted(PathOf(http.target)), "; use ", absl::StrJoin(allowed, ", ")));
   return {std::move(status), kMethodNotAllowed, std::move(allowed)};
 }
 
@@ -120,7 +122,7 @@ JsonTranslation JsonTranslator::translate(const JsonRequest& http) const {
     if (!IsJson(http.content_type)) {
       return JsonRefusal{FieldError(Reason::kMalformedRequest, "Content-Type",
                                     absl::StrCat("must be application/json, not ",
-                                                 ForMessage(http.content_type))),
+                                                 Quoted(http.content_type))),
                          kUnsupportedMediaType};
     }
   }

@@ -79,7 +79,7 @@ absl::StatusOr<std::string> ValueOf(const RouteVariable& variable,
     // Joined, it would pass for two segments.
     if (segments[i].find('/') != std::string::npos) {
       return FieldError(Reason::kInvalidName, variable.field_path,
-                        absl::StrCat("an id can't hold a /: ", ForMessage(segments[i])));
+                        absl::StrCat("an id can't hold a /: \"", ForMessage(segments[i]), "\""));
     }
     absl::StrAppend(&value, i == variable.begin ? "" : "/", segments[i]);
   }

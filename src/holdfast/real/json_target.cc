@@ -20,7 +20,7 @@ int HexValue(char c) {
 
 absl::Status Malformed(std::string_view where, std::string_view what, std::string_view text) {
   return FieldError(Reason::kMalformedRequest, where,
-                    absl::StrCat(ToAbsl(what), " in ", ForMessage(text)));
+                    absl::StrCat(ToAbsl(what), " in \"", ForMessage(text), "\""));
 }
 
 absl::StatusOr<std::string> Decode(std::string_view text, std::string_view where, Plus plus) {

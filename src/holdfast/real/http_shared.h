@@ -1,0 +1,66 @@
+// What the connections of one HTTP server share. Internal to http_*.cc.
+#pragma once
+
+#include <array>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "holdfast/env/env.h"
+#include "holdfast/real/http_reply.h"
+#include "holdfast/real/http_server.h"
+#include "holdfast/real/json_request.h"
+#include "holdfast/server/dispatcher.h"
+
+namespace holdfast::real {
+
+// How many bytes of request bodies may be held at one time. Thread-safe.
+class ByteBudget {
+ public:
+  explicit ByteBudget(size_t limit) : limit_(limit) {}
+
+  [[nodiscard]] bool take(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (bytes > limit_ - taken_) return false;
+    taken_ += bytes;
+    return true;
+  }
+  void give_back(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    taken_ -= bytes;
+  }
+
+ private:
+  const size_t limit_;
+  std::mutex mutex_;
+  size_t taken_ = 0;
+};
+
+struct HttpMetrics {
+  explicit HttpMetrics(server::Metrics& metrics);
+  void count(int code) const;
+
+  server::Gauge& connections;
+  server::Counter& refused_connections;
+  std::array<server::Counter*, 6> responses = {};  // by the first digit of the code
+};
+
+struct HttpShared {
+  HttpShared(Env& its_env, server::Dispatcher& its_dispatcher, HttpOptions its_options);
+
+  Env& env;
+  server::Dispatcher& dispatcher;
+  const HttpOptions options;
+  const JsonTranslator translator;
+  const HttpMetrics metrics;
+  ByteBudget bodies;
+};
+
+// What this server answers by itself: /openapi.json, /metrics, /healthz, /readyz and /; nullopt for
+// other paths.
+[[nodiscard]] std::optional<HttpReply> LocalReply(const HttpShared& shared,
+                                                  std::string_view http_method,
+                                                  std::string_view target);
+
+}  // namespace holdfast::real

@@ -25,7 +25,8 @@ class FlakyEngine final : public storage::Engine {
  public:
   explicit FlakyEngine(Env& env) : engine_(storage::NewMemoryEngine(env)) {}
 
-  void set_away(bool away) { away_ = away; }
+  void go_away() { away_ = true; }
+  void come_back() { away_ = false; }
 
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
   Task<storage::Commit> commit(storage::Batch batch) override {

@@ -224,9 +224,9 @@ TEST_F(FeedTest, ReaderOfAnotherDatabaseOrOfTheFutureIsRefused) {
 
 TEST_F(FeedTest, ReaderOfWhatTheTailerHasNotSeenYetIsServed) {
   open();
-  engine_.set_away(true);
+  engine_.go_away();
   const Revision created = create("a");
-  engine_.set_away(false);
+  engine_.come_back();
   // Its snapshot is younger than the tailer's last.
   const auto reader = subscribe(at(created));
   const FeedBatch batch = next(*reader);
@@ -319,13 +319,13 @@ TEST_F(FeedTest, DatabaseThatIsAwayIsReportedToThoseWhoNeedItAndWaitedForByOther
   const auto behind = subscribe(now());
   for (const char* id : {"a", "b", "c", "d"}) create(id);
   EXPECT_THAT(Names(next(*current)).size(), 4);
-  engine_.set_away(true);
+  engine_.go_away();
   EXPECT_EQ(error(*behind), Reason::kDatabaseUnavailable);
   const PendingNext waiting(env_, *current);
   create("e");
   env_.advance(Seconds(1));
   EXPECT_FALSE(waiting.done());
-  engine_.set_away(false);
+  engine_.come_back();
   env_.advance(Seconds(1));
   ASSERT_TRUE(waiting.done());
   EXPECT_THAT(Names(*waiting.answer()), ElementsAre("e1"));
@@ -337,12 +337,12 @@ TEST_F(FeedTest, TailerThatSleptOverAPurgeStartsAnewAndReadersFindOutForThemselv
   create("a");
   env_.run_until_idle();
   const auto fell_behind = subscribe_current();
-  engine_.set_away(true);
+  engine_.go_away();
   erase("a");
   purge();
   create("b");
   env_.advance(Seconds(1));
-  engine_.set_away(false);
+  engine_.come_back();
   env_.advance(Seconds(1));
   EXPECT_EQ(error(*fell_behind), Reason::kResumeTooOld);
   const auto fresh = subscribe_current();

@@ -22,6 +22,12 @@ size_t BytesOf(const Row& row) {
          row.key.name.str().size() + row.key.kind.str().size();
 }
 
+// Of keys that live in the ring: nothing is copied, for thousands of readers do this.
+struct ByKey {
+  bool operator()(const ResourceKey* a, const ResourceKey* b) const { return *a < *b; }
+};
+using KeySet = std::set<const ResourceKey*, ByKey>;
+
 // A place without a key is behind all rows of its revision.
 bool AtOrBehind(const Cursor& cursor, const Cursor& base) {
   if (cursor.revision != base.revision) return cursor.revision > base.revision;
@@ -100,15 +106,19 @@ Ring::Cut Ring::cut(uint64_t from, const Interest& interest, const ReadLimits& l
   Cut cut{.end = from};
   size_t wanted_whole = 0;
   std::optional<uint64_t> whole_end;
-  std::set<ResourceKey> keys;
+  KeySet keys;  // only once there are as many rows as may be: then it matters which are the same
   size_t bytes = 0;
   auto bookmark = bookmark_from(from + 1);
   for (; cut.end < end() && cut.end - from < limits.examined; ++cut.end) {
     const Row& row = *entry(cut.end).row;
     if (interest.matches(row.key)) {
-      const bool fits = keys.size() < limits.rows || keys.contains(row.key);
+      if (cut.wanted.size() == limits.rows) {
+        for (const uint64_t number : cut.wanted) keys.insert(&entry(number).row->key);
+      }
+      const bool fits =
+          cut.wanted.size() < limits.rows || keys.size() < limits.rows || keys.contains(&row.key);
       if (!cut.wanted.empty() && (!fits || bytes + BodyBytes(row) > limits.bytes)) break;
-      keys.insert(row.key);
+      if (!keys.empty()) keys.insert(&row.key);
       bytes += BodyBytes(row);
       cut.wanted.push_back(cut.end);
     }
@@ -126,11 +136,12 @@ Ring::Cut Ring::cut(uint64_t from, const Interest& interest, const ReadLimits& l
 }
 
 std::vector<SharedRow> Ring::coalesce(const std::vector<uint64_t>& numbers) const {
-  std::set<ResourceKey> seen;
+  KeySet seen;
   std::vector<SharedRow> rows;
+  rows.reserve(numbers.size());
   for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
     const SharedRow& row = entry(*number).row;
-    if (seen.insert(row->key).second) rows.push_back(row);
+    if (numbers.size() == 1 || seen.insert(&row->key).second) rows.push_back(row);
   }
   std::reverse(rows.begin(), rows.end());
   return rows;

@@ -2,7 +2,10 @@
 // them at which a reader's view is complete. Bounded: the oldest go.
 //
 // A reader needs nothing but its cursor: the ring is ordered, so a place is found by search. It can
-// go on here if everything behind its cursor is still here.
+// go on here if everything behind its cursor is still here, and the cursor is a whole revision or
+// came from here. (A place within a revision that a page of the engine ended at is another matter:
+// what had changed again by then was left out of the page, so the reader is complete only at that
+// later state, not at the ring's next bookmark.)
 #pragma once
 
 #include <cstdint>

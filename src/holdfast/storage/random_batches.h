@@ -24,7 +24,7 @@ class RandomBatches {
     for (const Row& row : rows) rows_.emplace(row.key, row);
     Batch batch{.label = "random"};
     if (chance(10)) batch.mode = Batch::Mode::kRehearse;
-    const uint64_t size = 1 + below(6);
+    const uint64_t size = 1 + below(chance(70) ? 3 : 8);
     for (uint64_t i = 0; i < size; ++i) batch.add(op());
     return batch;
   }
@@ -65,10 +65,11 @@ class RandomBatches {
     }
     return edges;
   }
-  [[nodiscard]] std::vector<UniqueValue> unique() {
+  // A few rows have the same choice, so that they both collide and give values up again.
+  [[nodiscard]] std::vector<UniqueValue> unique(const ResourceKey& key) {
     std::vector<UniqueValue> values;
-    while (chance(25)) {
-      const std::string value = std::to_string(below(4));
+    while (chance(20)) {
+      const std::string value = key.name.str().substr(5, 1) + std::to_string(below(2));
       values.push_back(UniqueName(value, chance(50) ? "" : "scope"));
     }
     return values;
@@ -96,7 +97,7 @@ class RandomBatches {
     fill(row);
     row.version = Version(static_cast<int64_t>(1 + below(3)));
     const std::vector<Edge> out = edges(at);
-    return CreateRow{.row = row, .edges = out, .unique = unique()};
+    return CreateRow{.row = row, .edges = out, .unique = unique(at)};
   }
   [[nodiscard]] Op update() {
     Row row = row_of(key());
@@ -106,8 +107,8 @@ class RandomBatches {
     fill(row);
     op.removed_edges = edges(row.key);
     op.added_edges = edges(row.key);
-    op.removed_unique = unique();
-    op.added_unique = unique();
+    op.removed_unique = unique(row.key);
+    op.added_unique = unique(row.key);
     op.row = std::move(row);
     return op;
   }
@@ -117,7 +118,7 @@ class RandomBatches {
     if (chance(50)) op.expected = version_of(row);
     op.delete_time = time();
     op.removed_edges = edges(row.key);
-    op.removed_unique = unique();
+    op.removed_unique = unique(row.key);
     return op;
   }
   [[nodiscard]] Op set_state() {
@@ -149,7 +150,7 @@ class RandomBatches {
   [[nodiscard]] Op take_limit() {
     const LimitKey limit = limit_key();
     const int64_t n = static_cast<int64_t>(below(6)) - 2;
-    return TakeLimit{.key = limit, .n = n, .default_max = 5};
+    return TakeLimit{.key = limit, .n = n, .default_max = 3};
   }
   [[nodiscard]] Op require_no_children() {
     RequireNoChildren op{.key = key()};

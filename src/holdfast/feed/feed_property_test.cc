@@ -1,9 +1,12 @@
 // Writers, purges, readers that sleep, restart and come late, nodes that restart, all at once and
 // in an order that a seed chooses. Afterwards what each reader saw is compared with what happened.
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "holdfast/feed/feed_fixture.h"
+#include "holdfast/storage/sql/open.h"
 #include "holdfast/testing/covers.h"
 
 namespace holdfast::feed {
@@ -14,7 +17,8 @@ using storage::Row;
 using storage::RowState;
 using storage::Show;
 
-constexpr int kSeeds = 150;
+constexpr int kMemorySeeds = 150;
+constexpr int kSqliteSeeds = 15;
 constexpr int kWriters = 3;
 constexpr int kBatchesPerWriter = 40;
 constexpr int kReaders = 6;
@@ -55,6 +59,8 @@ class History {
   std::map<Revision, std::map<ResourceKey, std::optional<std::string>>> commits_;
 };
 
+using MakeEngine = std::function<std::unique_ptr<storage::Engine>(Env&)>;
+
 struct Seen {
   Revision revision;
   Interest interest;
@@ -63,7 +69,10 @@ struct Seen {
 
 class World {
  public:
-  explicit World(uint64_t seed) : env_(seed), options_(ChooseOptions()) { open_feed(); }
+  World(uint64_t seed, const MakeEngine& make)
+      : env_(seed), options_(ChooseOptions()), engine_(make(env_)) {
+    open_feed();
+  }
   ~World() {
     feed_->stop();
     env_.run(feed_->stopped());
@@ -282,7 +291,7 @@ class World {
 
   ManualEnv env_;
   FeedOptions options_;
-  std::unique_ptr<storage::Engine> engine_ = storage::NewMemoryEngine(env_);
+  std::unique_ptr<storage::Engine> engine_;
   std::shared_ptr<Feed> feed_;
   History history_;
   std::vector<Seen> bookmarks_;
@@ -293,15 +302,14 @@ class World {
   int64_t catch_up_reads_ = 0;
 };
 
-TEST(FeedProperty, EveryBookmarkIsAStateThatWasAndNoViewGoesBack) {
-  HF_COVERS("B3", "S27", "I1", "I4", "I9");
+void CheckWorlds(int seeds, const MakeEngine& make) {
   size_t bookmarks = 0;
   int64_t catch_up_reads = 0;
   int resets = 0;
   int restarts = 0;
-  for (int seed = 1; seed <= kSeeds && !::testing::Test::HasFailure(); ++seed) {
+  for (int seed = 1; seed <= seeds && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(static_cast<uint64_t>(seed));
+    World world(static_cast<uint64_t>(seed), make);
     world.run();
     world.check();
     bookmarks += world.bookmarks();
@@ -310,10 +318,24 @@ TEST(FeedProperty, EveryBookmarkIsAStateThatWasAndNoViewGoesBack) {
     restarts += world.restarts();
   }
   // That all of it was met.
-  EXPECT_GT(bookmarks, kSeeds * 30);
-  EXPECT_GT(catch_up_reads, kSeeds);
-  EXPECT_GT(resets, kSeeds / 4);
-  EXPECT_GT(restarts, kSeeds);
+  EXPECT_GT(bookmarks, seeds * 30);
+  EXPECT_GT(catch_up_reads, seeds);
+  EXPECT_GT(resets, seeds / 4);
+  EXPECT_GT(restarts, seeds);
+}
+
+TEST(FeedProperty, EveryBookmarkIsAStateThatWasAndNoViewGoesBack) {
+  HF_COVERS("B3", "I1", "I4");
+  CheckWorlds(kMemorySeeds, [](Env& env) { return storage::NewMemoryEngine(env); });
+}
+
+TEST(FeedProperty, TheSameHoldsOverSqlite) {
+  HF_COVERS("B3", "I1", "I4");
+  CheckWorlds(kSqliteSeeds, [](Env& env) {
+    auto engine = storage::OpenSqliteEngine(env, {.path = ":memory:"});
+    HF_CHECK(engine.ok()) << engine.status().ToString();
+    return *std::move(engine);
+  });
 }
 
 }  // namespace

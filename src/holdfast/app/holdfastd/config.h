@@ -43,6 +43,10 @@ struct Config {
   Duration stop_timeout = Seconds(10);
 
   std::vector<DeploymentConfig> deployments;
+
+  // Not in the file: `--restored`, for the one start behind a restore. The databases are backups put
+  // back, so that places in their feeds from before mean nothing any more.
+  bool restored = false;
 };
 
 // Larger files aren't configuration.

@@ -112,6 +112,7 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   storage::SqliteEngineOptions options;
   options.path = config.sqlite;
   options.indexes = IndexesOf(service);
+  if (config_.restored) options.origin = storage::sql::Origin::kRestored;
   HF_ASSIGN_OR_RETURN(part->engine, storage::OpenSqliteEngine(env_, std::move(options)));
   absl::StatusOr<std::string> key = absl::UnavailableError("not read");
   env_.run([](Env& env, storage::Engine& engine, absl::StatusOr<std::string>& out) -> Task<void> {

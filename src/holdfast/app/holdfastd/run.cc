@@ -59,16 +59,20 @@ int RunHoldfastd(int argc, char** argv, const RegisterHooks& register_hooks) {
   CLI::App app("Serves the resources that .proto files describe.", "holdfastd");
   std::string path;
   bool check_only = false;
+  bool restored = false;
   app.add_option("--config", path, "the configuration, a YAML file")->required();
   app.add_flag("--check", check_only, "only look whether the configuration is right");
+  app.add_flag("--restored", restored,
+               "the databases are backups put back: watchers of the earlier ones start anew");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   mallopt(M_ARENA_MAX, kMallocArenas);
-  const absl::StatusOr<Config> config = LoadConfig(path);
+  absl::StatusOr<Config> config = LoadConfig(path);
   if (!config.ok()) return Fail(config.status(), kExitUsage);
+  config->restored = restored;
   SetUpLog(config->log_level, config->log_format);
   if (!check_only) return Serve(*config, register_hooks);
   const absl::StatusOr<LoadedSchema> loaded = LoadSchema(*config);

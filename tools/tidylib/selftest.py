@@ -73,6 +73,14 @@ PLANTED = [
     ("readme", {"src/holdfast/base/README.md": "line\n" * 61}),
     ("todo", {_BASE: "// TODO: later\n"}),
     ("todo", {_BASE: "// FIXME\n"}),
+    ("link", {"docs/planted.md": "[gone](gone.md)\n"}),
+    ("link", {"docs/planted.md": "# Here\n[there](#there)\n"}),
+    ("error-table", {
+        "src/holdfast/base/error.cc": '{Reason::kConflict, "CONFLICT", StatusCode::kAborted, true},',
+        "docs/reference/errors.md": "| `CONFLICT` | ABORTED | no | when | what |\n"}),
+    ("limits", {"docs/reference/limits.md": "| ids | 5 | `kMaxIds` | few |\n"}),
+    ("limits", {"src/holdfast/base/ids.h": "#pragma once\nconstexpr int kMaxIds = 4;\n",
+                "docs/reference/limits.md": "# Limits\n"}),
     ("workplace", {"docs/planted.md": "see /wor" + "k/main\n"}),
     ("workplace", {"tools/planted.json": '"https://registry.npmj' + 's.org/x"\n'}),
 ]
@@ -92,6 +100,9 @@ ALLOWED = [
      "src/holdfast/testing/README.md": "# testing\n",
      "src/holdfast/testing/covers.h": "#pragma once\n",
      "src/holdfast/env/planted_test.cc": '#include "holdfast/testing/covers.h"\n'},
+    {"src/holdfast/base/ids.h": "#pragma once\nconstexpr size_t kMaxIds = 4 << 10;\n",
+     "docs/reference/limits.md": "| ids | 4 KiB | `kMaxIds` | few |\n",
+     "docs/planted.md": "# A `b`\n[1](#a-b) [2](reference/) [3](https://example.com) [4](../src)\n"},
     {"src/holdfast/base/ids.h": "#pragma once\nstruct O { bool fast = false; };\n"
                                 "bool Id(int seed);\n"},
 ]

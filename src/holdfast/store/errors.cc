@@ -90,8 +90,8 @@ absl::Status FieldValueTaken(const ResourceKey& key, const storage::UniqueValue&
   return MakeError(
       Reason::kFieldValueTaken,
       absl::StrCat(value.field, " \"", ForMessage(value.value), "\" of ", key.kind.str(), " ",
-                   Name(key), " is taken by another one ",
-                   value.scope.empty() ? "" : absl::StrCat("in ", ForMessage(value.scope)),
+                   Name(key), " is taken by another one",
+                   value.scope.empty() ? "" : absl::StrCat(" in ", ForMessage(value.scope)),
                    "; choose another value"),
       std::move(details));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 #include <utility>
 #include <vector>
@@ -30,8 +31,11 @@ class Importer {
   absl::StatusOr<ImportResult> run() {
     const auto start = std::chrono::steady_clock::now();
     HF_ASSIGN_OR_RETURN(suites_, remote_.list(remote_.suites(), ""));
-    HF_ASSIGN_OR_RETURN(sources_, remote_.list(remote_.sources(), parent_));
+    // Two at once: while one is decoded here the server is at the other.
+    auto sources = std::async(std::launch::async,
+                              [this] { return remote_.list(remote_.sources(), parent_); });
     HF_ASSIGN_OR_RETURN(packages_, remote_.list(remote_.packages(), parent_));
+    HF_ASSIGN_OR_RETURN(sources_, sources.get());
     all_ = index_.sources.size() + index_.packages.size() - sources_.size() - packages_.size();
     HF_RETURN_IF_ERROR(create_suite());
     HF_RETURN_IF_ERROR(create_sources());

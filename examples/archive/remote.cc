@@ -12,6 +12,7 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::MethodDescriptor;
 
 const FieldDescriptor* Field(const Message& message, std::string_view name) {
   return message.GetDescriptor()->FindFieldByName(std::string(name));
@@ -125,12 +126,20 @@ MessagePtr Remote::package(std::string_view suite, const Index& index, const Pac
   return message;
 }
 
-std::string Remote::Fingerprint(const Message& resource) {
+std::string Remote::Fingerprint(Message& resource) {
   // No map is in these messages besides metadata's, so that serialization is deterministic.
-  std::unique_ptr<Message> copy(resource.New());
-  copy->CopyFrom(resource);
-  copy->GetReflection()->ClearField(copy.get(), Field(*copy, "metadata"));
-  return copy->SerializeAsString();
+  resource.GetReflection()->ClearField(&resource, Field(resource, "metadata"));
+  return resource.SerializeAsString();
+}
+
+// A page that is on its way: asked for before the one before it is looked at.
+std::future<absl::StatusOr<MessagePtr>> Remote::fetch(const MethodDescriptor* list,
+                                                      const Message& request) {
+  auto page = std::make_shared<std::promise<absl::StatusOr<MessagePtr>>>();
+  client_->call_async(list, request, {}, [page](absl::StatusOr<MessagePtr> answer) {
+    page->set_value(std::move(answer));
+  });
+  return page->get_future();
 }
 
 absl::StatusOr<std::map<std::string, std::string>> Remote::list(const RemoteKind& kind,
@@ -139,18 +148,23 @@ absl::StatusOr<std::map<std::string, std::string>> Remote::list(const RemoteKind
   MessagePtr request = client_->new_request(kind.list);
   Set(*request, "parent", parent);
   request->GetReflection()->SetInt32(request.get(), Field(*request, "page_size"), 1000);
-  for (;;) {
-    HF_ASSIGN_OR_RETURN(MessagePtr page, client_->call(kind.list, *request));
+  auto next = fetch(kind.list, *request);
+  for (bool more = true; more;) {
+    HF_ASSIGN_OR_RETURN(MessagePtr page, next.get());
+    std::string token = Get(*page, "next_page_token");
+    more = !token.empty();
+    if (more) {
+      Set(*request, "page_token", std::move(token));
+      next = fetch(kind.list, *request);
+    }
     const auto* reflection = page->GetReflection();
     const FieldDescriptor* resources = page->GetDescriptor()->FindFieldByNumber(1);
     for (int i = 0; i < reflection->FieldSize(*page, resources); ++i) {
-      const Message& resource = reflection->GetRepeatedMessage(*page, resources, i);
-      found.emplace(Get(resource, "name"), Fingerprint(resource));
+      Message* resource = reflection->MutableRepeatedMessage(page.get(), resources, i);
+      found.emplace_hint(found.end(), Get(*resource, "name"), Fingerprint(*resource));
     }
-    std::string token = Get(*page, "next_page_token");
-    if (token.empty()) return found;
-    Set(*request, "page_token", std::move(token));
   }
+  return found;
 }
 
 MessagePtr Remote::new_batch(std::string_view request_id) const {

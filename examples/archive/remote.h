@@ -1,6 +1,7 @@
 // The archive service seen from a client: its types by reflection, and Transact batches.
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,8 +49,8 @@ class Remote {
   // out). Pages of 1000.
   [[nodiscard]] absl::StatusOr<std::map<std::string, std::string>> list(const RemoteKind& kind,
                                                                         const std::string& parent);
-  // The same text of a wanted resource.
-  [[nodiscard]] static std::string Fingerprint(const google::protobuf::Message& resource);
+  // The same text of a wanted resource; its metadata is dropped.
+  [[nodiscard]] static std::string Fingerprint(google::protobuf::Message& resource);
 
   // A Transact request with a fresh request_id, so that it can be sent again after any failure.
   [[nodiscard]] MessagePtr new_batch(std::string_view request_id) const;
@@ -61,6 +62,8 @@ class Remote {
  private:
   explicit Remote(std::unique_ptr<real::Client> client) : client_(std::move(client)) {}
   [[nodiscard]] absl::Status FindTypes();
+  [[nodiscard]] std::future<absl::StatusOr<MessagePtr>> fetch(
+      const google::protobuf::MethodDescriptor* list, const google::protobuf::Message& request);
   [[nodiscard]] absl::Status FindKind(std::string_view message, std::string_view singular,
                                       std::string_view plural, RemoteKind& kind);
 

@@ -16,6 +16,7 @@
 #include "holdfast/base/error.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/real/reflection.h"
+#include "holdfast/server/wire.h"
 
 namespace holdfast::real {
 namespace {
@@ -39,6 +40,12 @@ grpc::Status ToGrpc(const absl::Status& status) {
 bool Parse(grpc::ByteBuffer& bytes, pb::Message& message) {
   grpc::ProtoBufferReader reader(&bytes);
   return reader.status().ok() && message.ParseFromZeroCopyStream(&reader);
+}
+
+std::string ToString(grpc::ByteBuffer& bytes) {
+  grpc::Slice slice;
+  if (!bytes.DumpToSingleSlice(&slice).ok()) return "";
+  return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
 }
 
 bool Serialize(const pb::Message& message, grpc::ByteBuffer& bytes) {
@@ -115,15 +122,11 @@ class Call final : public grpc::ServerGenericBidiReactor,
  private:
   static Task<void> Run(std::shared_ptr<Call> call) {
     std::unique_ptr<pb::Message> request = call->shared_.dispatcher.new_request(call->method_);
-    const bool parsed = Parse(call->in_, *request);
-    call->in_.Clear();
-    if (!parsed) {
-      call->Finish(ToGrpc(MakeError(
-          Reason::kMalformedRequest,
-          absl::StrCat("the request isn't a valid ", call->method_.request->full_name(),
-                       ": it is cut off, nested too deep, or has text that isn't UTF-8"))));
+    if (!Parse(call->in_, *request)) {
+      call->Finish(ToGrpc(server::ExplainMalformed(call->method_.request, ToString(call->in_))));
       co_return;
     }
+    call->in_.Clear();
     if (call->method_.server_streaming) {
       call->ticket_.reset();  // streams are long; the dispatcher counts them by themselves
       const absl::Status status = co_await call->shared_.dispatcher.stream(

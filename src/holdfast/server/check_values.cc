@@ -5,12 +5,11 @@
 #include <google/protobuf/timestamp.pb.h>
 
 #include <cmath>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/dynamic_message.h"
+#include "google/protobuf/unknown_field_set.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
@@ -34,6 +33,7 @@ class Walker {
       return FieldError(Reason::kMalformedRequest, path,
                         absl::StrCat("messages are nested more than ", kMaxMessageDepth, " deep"));
     }
+    HF_RETURN_IF_ERROR(check_unknown(message, path));
     HF_RETURN_IF_ERROR(check_well_known(message, path));
     std::vector<Field> fields;
     message.GetReflection()->ListFields(message, &fields);
@@ -61,6 +61,19 @@ class Walker {
           is_message
               ? walk(reflection.GetRepeatedMessage(message, field, i), element, depth + 1)
               : check_enum(field, reflection.GetRepeatedEnumValue(message, field, i), element));
+    }
+    return absl::OkStatus();
+  }
+
+  // A field that is known, in a form that isn't its own: protobuf takes it for an unknown one.
+  static absl::Status check_unknown(const pb::Message& message, const std::string& path) {
+    const pb::UnknownFieldSet& unknown = message.GetReflection()->GetUnknownFields(message);
+    for (int i = 0; i < unknown.field_count(); ++i) {
+      Field field = message.GetDescriptor()->FindFieldByNumber(unknown.field(i).number());
+      if (field == nullptr) continue;
+      return FieldError(Reason::kInvalidField,
+                        absl::StrCat(path, path.empty() ? "" : ".", field->name()),
+                        absl::StrCat("isn't of the type ", field->type_name()));
     }
     return absl::OkStatus();
   }

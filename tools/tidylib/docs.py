@@ -1,4 +1,5 @@
 """Rules about documentation: what it says of the code is what the code says."""
+import pathlib
 import posixpath
 import re
 
@@ -27,8 +28,8 @@ def _anchors(text: str) -> set[str]:
 def links(tree: Tree) -> list[Finding]:
     """A link leads to a file (or folder) of the repository, and to a heading that is there."""
     findings = []
-    folders = {posixpath.dirname(path) for path in tree.by_path}
-    folders |= {posixpath.dirname(folder) for folder in folders}
+    folders = {str(folder) for path in tree.by_path
+               for folder in pathlib.PurePosixPath(path).parents}
     for source in tree.sources:
         if not source.path.endswith(".md"):
             continue

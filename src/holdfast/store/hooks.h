@@ -37,6 +37,10 @@ class HookContext {
   // The write fails (and is tried again from the start) unless this resource is still as read.
   virtual void require_unchanged(const google::protobuf::Message& resource) = 0;
 
+  // The value of this field of the op's resource is the hook's own choice: if somebody else takes
+  // it first (`unique_in`), the write starts anew, and the hook chooses again.
+  virtual void chose(std::string_view field) = 0;
+
   // Of all writes whose hooks call this with the same name only one commits at a time: the others
   // lose their guard and start anew. For rules over rows that don't exist yet ("no two subnets
   // overlap"), which no guard on a row can hold. Different names may share one of kHookLocks slots

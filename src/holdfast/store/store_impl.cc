@@ -18,6 +18,8 @@ namespace {
 // The first wait after a lost race; doubled each time, up to the last.
 constexpr Duration kFirstWait = Milliseconds(1);
 constexpr Duration kLastWait = Milliseconds(128);
+// How long a write waits for the decision of a deletion that stands in its way.
+constexpr Duration kJoinPatience = Seconds(30);
 
 Verdict Done() { return Verdict::Answer(absl::OkStatus()); }
 
@@ -48,29 +50,48 @@ StoreImpl::StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> p
       plans_(std::move(plans)),
       builder_(*plans_, hooks),
       layers_(std::move(layers)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      deletions_(env, engine, *plans_, *this,
+                 {.max_batch_ops = options_.max_batch_ops,
+                  .closing_patience = options_.closing_patience}) {}
 
 Task<absl::StatusOr<WriteResult>> StoreImpl::write(WriteRequest request) {
   HF_CO_RETURN_IF_ERROR(builder_.check(request, options_.max_batch_ops));
+  const Duration started = env_.clock().monotonic();
   WriteResult result;
   for (int attempts = 1;; ++attempts) {
     Verdict verdict;
+    std::optional<std::string> contested;
     {
       WriteSet set(env_, engine_, *plans_, request);
       verdict = co_await attempt(set, result);
+      contested = std::move(set.contested);
     }
     if (verdict.what == Verdict::What::kAnswer) {
       if (!verdict.status.ok()) co_return verdict.status;
       co_return result;
     }
-    if (attempts >= options_.max_attempts) {
+    // Another deletion's decision is worth waiting for; other races are lost so many times.
+    const bool waits = contested.has_value() &&
+                       env_.clock().monotonic() < Duration(started.value() + kJoinPatience.value());
+    if (attempts >= options_.max_attempts && !waits) {
       const bool says = verdict.what == Verdict::What::kRetryLater && !verdict.status.ok();
       co_return says ? verdict.status : Conflict(KeyOf(request));
     }
-    if (is_late(request)) co_return DeadlineExceeded("the write");
-    // A kept answer is there to be read at once.
-    if (verdict.what != Verdict::What::kReplay) co_await back_off(attempts);
+    HF_CO_RETURN_IF_ERROR(co_await before_next(request, verdict, attempts, std::move(contested)));
   }
+}
+
+Task<absl::Status> StoreImpl::before_next(const WriteRequest& request, const Verdict& verdict,
+                                          int attempt, std::optional<std::string> contested) {
+  if (is_late(request)) co_return DeadlineExceeded("the write");
+  // A kept answer is there to be read at once.
+  if (verdict.what == Verdict::What::kReplay) co_return absl::OkStatus();
+  co_await back_off(attempt);
+  if (contested.has_value()) {
+    HF_CO_RETURN_IF_ERROR(co_await deletions_.help(*std::move(contested)));
+  }
+  co_return absl::OkStatus();
 }
 
 Task<Verdict> StoreImpl::attempt(WriteSet& set, WriteResult& result) {
@@ -88,16 +109,14 @@ Task<Verdict> StoreImpl::attempt(WriteSet& set, WriteResult& result) {
   }
   if (!status.ok()) {
     if (!set.wants_again()) co_return Verdict::Answer(std::move(status));
-    co_return Verdict{.what = Verdict::What::kRetryLater, .status = std::move(status)};
+    co_return Verdict::Later(std::move(status));
   }
-  if (set.large != nullptr) co_return Verdict::Answer(absl::UnimplementedError("large"));
-  if (set.written() > options_.max_batch_ops) {
-    co_return Verdict::Answer(
-        MakeError(Reason::kTooManyOperations,
-                  absl::StrCat("with what belongs to it the write has ", set.written(),
-                               " changes, more than the ", options_.max_batch_ops,
-                               " of one batch; make several")));
+  if (set.large != nullptr) {
+    Verdict verdict = co_await delete_large(set, result);
+    co_return verdict;
   }
+  status = prepared(set);
+  if (!status.ok()) co_return Verdict::Answer(std::move(status));
   if (set.written() == 0) {
     absl::StatusOr<storage::Snapshot*> snapshot = co_await set.snapshot();
     if (!snapshot.ok()) co_return Verdict::Answer(snapshot.status());
@@ -106,6 +125,14 @@ Task<Verdict> StoreImpl::attempt(WriteSet& set, WriteResult& result) {
   }
   Verdict verdict = co_await commit(set, result);
   co_return verdict;
+}
+
+absl::Status StoreImpl::prepared(const WriteSet& set) const {
+  if (set.written() <= options_.max_batch_ops) return absl::OkStatus();
+  return MakeError(Reason::kTooManyOperations,
+                   absl::StrCat("with what belongs to it the write has ", set.written(),
+                                " changes, more than the ", options_.max_batch_ops,
+                                " of one batch; make several"));
 }
 
 // A request_id that has been used: the answer that it got. nullopt: it is new.
@@ -134,6 +161,34 @@ Task<Verdict> StoreImpl::commit(WriteSet& set, WriteResult& result) {
   }
   FillResult(set, commit.revision, result);
   co_return Done();
+}
+
+Task<Verdict> StoreImpl::delete_large(WriteSet& set, WriteResult& result) {
+  result.resources.assign(set.results().size(), nullptr);
+  if (set.request().mode == WriteMode::kValidateOnly) co_return Done();
+  Deletions::Attempt attempt = co_await deletions_.attempt(set);
+  if (!attempt.decided.has_value()) co_return std::move(attempt.verdict);
+  result.revision = attempt.revision;
+  // Decided: from here on nothing can refuse, and whatever stops us the background goes on.
+  if (!set.large_waits) {
+    const absl::Status status =
+        co_await deletions_.finish(*std::move(attempt.decided), set.request().deadline);
+    (void)status;
+  }
+  co_return Done();
+}
+
+Task<absl::StatusOr<bool>> StoreImpl::commit_removal(WriteSet& set) {
+  for (const std::unique_ptr<Layer>& layer : layers_) {
+    HF_CO_RETURN_IF_ERROR(co_await layer->prepare(set));
+  }
+  HF_CO_ASSIGN_OR_RETURN(const bool committed,
+                         co_await CommitGuarded(engine_, std::move(set.batch())));
+  if (committed) {
+    std::for_each(layers_.rbegin(), layers_.rend(),
+                  [&set](const std::unique_ptr<Layer>& layer) { layer->committed(set); });
+  }
+  co_return committed;
 }
 
 Task<void> StoreImpl::back_off(int attempt) {
@@ -216,6 +271,9 @@ Task<absl::StatusOr<ShadowPage>> StoreImpl::shadows(std::optional<KindName> kind
 }
 
 Task<absl::StatusOr<FsckReport>> StoreImpl::fsck() { co_return absl::UnimplementedError("fsck"); }
-Task<absl::StatusOr<size_t>> StoreImpl::run_duties() { co_return 0; }
+Task<absl::StatusOr<size_t>> StoreImpl::run_duties() {
+  absl::StatusOr<size_t> changed = co_await deletions_.run_duties();
+  co_return changed;
+}
 
 }  // namespace holdfast::store

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "holdfast/store/constraint/deletions.h"
 #include "holdfast/store/core/change_builder.h"
 #include "holdfast/store/hooks.h"
 #include "holdfast/store/kind_plan.h"
@@ -16,7 +17,7 @@ namespace holdfast::store {
 // Layers, outermost first.
 using Layers = std::vector<std::unique_ptr<Layer>>;
 
-class StoreImpl final : public Store {
+class StoreImpl final : public Store, private Committer {
  public:
   StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> plans,
             const HookRegistry& hooks, Layers layers, StoreOptions options);
@@ -43,6 +44,12 @@ class StoreImpl final : public Store {
   Task<Verdict> attempt(WriteSet& set, WriteResult& result);
   Task<absl::StatusOr<std::optional<WriteResult>>> replay(WriteSet& set);
   Task<Verdict> commit(WriteSet& set, WriteResult& result);
+  Task<Verdict> delete_large(WriteSet& set, WriteResult& result);
+  Task<absl::StatusOr<bool>> commit_removal(WriteSet& set) override;
+  // After a lost attempt: waits, and helps whoever is in the way. An error ends the write.
+  Task<absl::Status> before_next(const WriteRequest& request, const Verdict& verdict, int attempt,
+                                 std::optional<std::string> contested);
+  [[nodiscard]] absl::Status prepared(const WriteSet& set) const;
   // Waits before attempt number `attempt` + 1, longer each time, and never the same for two.
   Task<void> back_off(int attempt);
   [[nodiscard]] bool is_late(const WriteRequest& request);
@@ -53,6 +60,7 @@ class StoreImpl final : public Store {
   ChangeBuilder builder_;
   Layers layers_;
   StoreOptions options_;
+  Deletions deletions_;
 };
 
 }  // namespace holdfast::store

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "holdfast/meta.pb.h"
 #include "holdfast/schema/testdata.h"
 #include "holdfast/storage/memory/memory_engine.h"
+#include "holdfast/storage/sql/open.h"
 #include "holdfast/store/stack.h"
 #include "holdfast/store/store.h"
 
@@ -29,6 +31,8 @@ inline const schema::Schema& TestSchema() {
   static const std::unique_ptr<schema::Schema> schema = schema::LoadTestSchema();
   return *schema;
 }
+
+using storage::RowState;
 
 // The kind whose pattern the name matches.
 inline const schema::Kind& KindOf(std::string_view name) {
@@ -98,15 +102,35 @@ std::optional<Reason> ReasonFrom(const absl::StatusOr<T>& result) {
 }
 
 MATCHER_P(FailsWith, reason, std::string("fails with ") + std::string(ReasonText(reason))) {
-  *result_listener << (arg.ok() ? "OK" : testing::PrintToString(std::string(arg.ToString())));
+  *result_listener << (arg.ok() ? "OK" : ::testing::PrintToString(std::string(arg.ToString())));
   return ReasonOf(arg) == reason;
+}
+
+enum class EngineKind { kMemory, kSqlite };
+
+inline std::unique_ptr<storage::Engine> MakeEngine(Env& env, EngineKind kind) {
+  if (kind == EngineKind::kMemory) return storage::NewMemoryEngine(env);
+  std::vector<storage::IndexDefinition> indexes;
+  for (const schema::Kind* declared : TestSchema().services()[0]->kinds) {
+    for (const schema::IndexRule& index : declared->indexes) {
+      indexes.push_back({.kind = declared->name, .paths = index.paths});
+    }
+  }
+  auto engine = storage::OpenSqliteEngine(env, {.path = ":memory:", .indexes = std::move(indexes)});
+  HF_CHECK(engine.ok()) << engine.status().ToString();
+  return *std::move(engine);
 }
 
 // An engine, a store on it, and short words for what tests do with them.
 class TestStore {
  public:
-  explicit TestStore(uint64_t seed = 1, StoreOptions options = {})
-      : env_(seed), engine_(storage::NewMemoryEngine(env_)), options_(std::move(options)) {
+  // Wraps an engine, to make it fail.
+  using Wrap = std::function<std::unique_ptr<storage::Engine>(std::unique_ptr<storage::Engine>)>;
+
+  explicit TestStore(EngineKind kind = EngineKind::kMemory, StoreOptions options = {},
+                     uint64_t seed = 1, const Wrap& wrap = nullptr)
+      : env_(seed), engine_(MakeEngine(env_, kind)), options_(std::move(options)) {
+    if (wrap != nullptr) engine_ = wrap(std::move(engine_));
     restart();
   }
 
@@ -151,6 +175,32 @@ class TestStore {
     copy->GetReflection()->ClearField(copy.get(), descriptor->FindFieldByName("name"));
     return copy->ShortDebugString();
   }
+  RowState state(std::string_view name) {
+    const std::optional<storage::Row> found = row(name);
+    return found.has_value() ? found->state : RowState::kGone;
+  }
+  std::optional<storage::Row> row(std::string_view name) {
+    auto snapshot = env_.run(engine_->snapshot());
+    auto rows = env_.run((*snapshot)->get({Key(name)}, storage::Fields::kAll));
+    HF_CHECK(rows.ok()) << rows.status().ToString();
+    return (*rows)[0];
+  }
+  // The background, until it has nothing to do.
+  void settle() {
+    for (int i = 0; i < 1000; ++i) {
+      const absl::StatusOr<size_t> changed = env_.run(store_->run_duties());
+      HF_CHECK(changed.ok()) << changed.status().ToString();
+      if (*changed == 0) return;
+    }
+    FAIL() << "the background never gets done";
+  }
+  // Rows that wait for something.
+  size_t duties() {
+    auto snapshot = env_.run(engine_->snapshot());
+    auto page = env_.run((*snapshot)->duties({}));
+    HF_CHECK(page.ok()) << page.status().ToString();
+    return page->rows.size();
+  }
   Revision revision() {
     auto snapshot = env_.run(engine_->snapshot());
     return (*snapshot)->revision();
@@ -163,5 +213,14 @@ class TestStore {
   StoreOptions options_;
   std::unique_ptr<Store> store_;
 };
+
+// Tests that hold on every engine.
+class OnEveryEngine : public ::testing::TestWithParam<EngineKind> {};
+inline std::string EngineName(const ::testing::TestParamInfo<EngineKind>& kind) {
+  return kind.param == EngineKind::kMemory ? "Memory" : "Sqlite";
+}
+#define HF_ON_EVERY_ENGINE(suite) \
+  INSTANTIATE_TEST_SUITE_P(       \
+      Engines, suite, ::testing::Values(EngineKind::kMemory, EngineKind::kSqlite), EngineName)
 
 }  // namespace holdfast::store

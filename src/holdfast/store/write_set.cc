@@ -15,8 +15,14 @@ using storage::Failure;
 
 }  // namespace
 
-WriteSet::WriteSet(Env& env, storage::Engine& engine, const Plans& plans, WriteRequest& request)
-    : env_(env), engine_(engine), plans_(plans), request_(request), now_(env.clock().now()) {}
+WriteSet::WriteSet(Env& env, storage::Engine& engine, const Plans& plans, WriteRequest& request,
+                   Purpose purpose)
+    : env_(env),
+      engine_(engine),
+      plans_(plans),
+      request_(request),
+      now_(env.clock().now()),
+      purpose_(purpose) {}
 
 WriteSet::~WriteSet() {
   for (const auto& change : changes_) {

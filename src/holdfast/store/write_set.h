@@ -40,6 +40,8 @@ struct Change {
   MessagePtr after;
   // An update that changes nothing: nothing is written.
   bool unchanged = false;
+  // Unique fields whose values a hook chose.
+  std::vector<std::string> chosen;
   // `after` is the request's own message, not a copy.
   bool borrowed = false;
 
@@ -63,6 +65,9 @@ struct Verdict {
     return {.what = What::kAnswer, .status = std::move(status)};
   }
   [[nodiscard]] static Verdict Retry() { return {}; }
+  [[nodiscard]] static Verdict Later(absl::Status status) {
+    return {.what = What::kRetryLater, .status = std::move(status)};
+  }
 };
 
 class WriteSet;
@@ -79,7 +84,10 @@ struct Note {
 
 class WriteSet {
  public:
-  WriteSet(Env& env, storage::Engine& engine, const Plans& plans, WriteRequest& request);
+  // kRemoval: the changes are already all that is to be done; nothing is added to them.
+  enum class Purpose { kRequest, kRemoval };
+  WriteSet(Env& env, storage::Engine& engine, const Plans& plans, WriteRequest& request,
+           Purpose purpose = Purpose::kRequest);
   // Gives the request's resources back that changes have borrowed, for the next attempt.
   ~WriteSet();
   WriteSet(const WriteSet&) = delete;
@@ -88,6 +96,7 @@ class WriteSet {
   [[nodiscard]] Env& env() const { return env_; }
   [[nodiscard]] const Plans& plans() const { return plans_; }
   [[nodiscard]] WriteRequest& request() const { return request_; }
+  [[nodiscard]] Purpose purpose() const { return purpose_; }
   [[nodiscard]] Timestamp now() const { return now_; }
 
   // The state that this attempt reads; taken when first asked for.
@@ -114,6 +123,10 @@ class WriteSet {
   // Set by the constraint layer: this deletion doesn't fit into one batch. The write becomes
   // nothing but this.
   const Change* large = nullptr;
+  // It waits for the background anyway: nobody need stay with it once it is decided.
+  bool large_waits = false;
+  // The round of another deletion that stands in the way and isn't decided yet.
+  std::optional<std::string> contested;
 
   void add_op(storage::Op op, Note note);
   // Keeps a key as long as the write goes on, for notes.
@@ -133,6 +146,7 @@ class WriteSet {
   const Plans& plans_;
   WriteRequest& request_;
   Timestamp now_;
+  const Purpose purpose_;
   std::unique_ptr<storage::Snapshot> snapshot_;
   std::vector<std::unique_ptr<Change>> changes_;
   std::map<ResourceKey, Change*> by_key_;

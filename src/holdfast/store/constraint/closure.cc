@@ -49,8 +49,11 @@ Closure::Closure(const Plans& plans, storage::Snapshot& snapshot, ClosureOptions
 Task<absl::Status> Closure::run(std::vector<ClosureRoot> roots) {
   count_drops();
   for (ClosureRoot& root : roots) {
-    HF_CO_RETURN_IF_ERROR(doom(
-        {.key = std::move(root.key), .row = {}, .force = root.force, .op = root.op}, kNoNode, ""));
+    Item item;
+    item.key = std::move(root.key);
+    item.force = root.force;
+    item.op = root.op;
+    HF_CO_RETURN_IF_ERROR(doom(std::move(item), kNoNode, ""));
   }
   while (!queue_.empty() && !truncated_) HF_CO_RETURN_IF_ERROR(co_await visit_some());
   if (truncated_) co_return absl::OkStatus();
@@ -204,9 +207,11 @@ Task<absl::Status> Closure::visit_inbound(const KindPlan& plan, const Item& item
         continue;
       }
       if (edge.behavior == OnDelete::kAsyncCascadeDelete) waits_ = true;
-      HF_CO_RETURN_IF_ERROR(
-          doom({.key = edge.source, .row = {}, .force = item.force, .op = item.op}, item.node,
-               edge.field));
+      Item source;
+      source.key = edge.source;
+      source.force = item.force;
+      source.op = item.op;
+      HF_CO_RETURN_IF_ERROR(doom(std::move(source), item.node, edge.field));
     }
     query.after = std::move(page.next);
     truncated_ = pending_unsets_.size() > options_.max_resources;

@@ -6,7 +6,8 @@
 namespace holdfast::store {
 
 Task<absl::Status> ConstraintLayer::prepare(WriteSet& set) {
-  HF_CO_RETURN_IF_ERROR(co_await ExpandDeletions(set, options_));
+  const bool asked_for = set.purpose() == WriteSet::Purpose::kRequest;
+  if (asked_for) HF_CO_RETURN_IF_ERROR(co_await ExpandDeletions(set, options_));
   if (set.large != nullptr) co_return absl::OkStatus();
   ReferenceSaver saver(set);
   for (const auto& change : set.changes()) {
@@ -18,7 +19,7 @@ Task<absl::Status> ConstraintLayer::prepare(WriteSet& set) {
     }
   }
   saver.add_checks();
-  AddDeletionChecks(set);
+  if (asked_for) AddDeletionChecks(set);
   co_return absl::OkStatus();
 }
 

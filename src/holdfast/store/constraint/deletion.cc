@@ -30,7 +30,7 @@ std::vector<ClosureRoot> RootsOf(const WriteSet& set) {
 }
 
 // Only a deletion that is alone can go on over several batches.
-absl::Status MakeLarge(WriteSet& set) {
+absl::Status MakeLarge(WriteSet& set, const Closure& closure) {
   const bool alone = set.request().ops.size() == 1 && set.changes().size() == 1;
   if (!alone) {
     return MakeError(Reason::kTooManyOperations,
@@ -38,6 +38,7 @@ absl::Status MakeLarge(WriteSet& set) {
                      "background, can't be part of a larger write; make it alone");
   }
   set.large = set.changes().front().get();
+  set.large_waits = closure.waits();
   return absl::OkStatus();
 }
 
@@ -48,9 +49,12 @@ Task<absl::Status> Probe(WriteSet& set, storage::Snapshot& snapshot,
   const ResourceKey root = roots.front().key;
   Closure closure(set.plans(), snapshot, {.max_resources = kMaxProbed}, &set);
   HF_CO_RETURN_IF_ERROR(co_await closure.run(std::move(roots)));
-  if (closure.contested().has_value()) co_return set.again_later(Conflict(root));
+  if (closure.contested().has_value()) {
+    set.contested = closure.contested();
+    co_return set.again_later(Conflict(root));
+  }
   if (!closure.truncated()) HF_CO_RETURN_IF_ERROR(CheckClosure(root, closure));
-  co_return MakeLarge(set);
+  co_return MakeLarge(set, closure);
 }
 
 absl::Status CheckDigest(const WriteSet& set, const Closure& closure, const ResourceKey& root) {
@@ -108,13 +112,16 @@ Task<absl::Status> ExpandDeletions(WriteSet& set, ConstraintOptions options) {
     absl::Status status = co_await Probe(set, *snapshot, std::move(roots));
     co_return set.at(first, std::move(status));
   }
-  if (closure.contested().has_value()) co_return set.again_later(Conflict(first.key));
+  if (closure.contested().has_value()) {
+    set.contested = closure.contested();
+    co_return set.again_later(Conflict(first.key));
+  }
   absl::Status checked = CheckClosure(first.key, closure);
   if (checked.ok()) checked = CheckDigest(set, closure, first.key);
   if (!checked.ok()) co_return set.at(first, std::move(checked));
   const bool fits = static_cast<size_t>(closure.deleted()) + closure.unsets().size() <=
                     options.max_inline_dependants + roots.size();
-  if (closure.waits() || !fits) co_return set.at(first, MakeLarge(set));
+  if (closure.waits() || !fits) co_return set.at(first, MakeLarge(set, closure));
 
   HF_CO_RETURN_IF_ERROR(AddDoomed(set, closure.take_doomed()));
   for (const auto& [source, edges] : closure.unsets()) {

@@ -221,7 +221,10 @@ absl::StatusOr<std::optional<Change>> ChangeBuilder::start_update(WriteSet& set,
   const KindPlan& plan = plans_.at(op.kind->name);
   Change change = ChangeOf(plan, op);
   if (IsGone(row)) return ResourceNotFound(change.key);
-  if (row->state == RowState::kClosing) return set.again_later(Conflict(change.key));
+  if (row->state == RowState::kClosing) {
+    set.contested = row->round;
+    return set.again_later(Conflict(change.key));
+  }
   const std::string& etag = op.etag.empty() ? plan.meta(*op.resource).etag() : op.etag;
   HF_RETURN_IF_ERROR(CheckEtag(*row, change.key, etag));
   HF_ASSIGN_OR_RETURN(MessagePtr before, ParseBody(plans_, plan, *row));
@@ -247,7 +250,10 @@ absl::StatusOr<std::optional<Change>> ChangeBuilder::start_delete(WriteSet& set,
   }
   // Decided already: this deletion joins that one.
   if (row->state == RowState::kDeleting) return std::nullopt;
-  if (row->state == RowState::kClosing) return set.again_later(Conflict(change.key));
+  if (row->state == RowState::kClosing) {
+    set.contested = row->round;
+    return set.again_later(Conflict(change.key));
+  }
   HF_RETURN_IF_ERROR(CheckEtag(*row, change.key, op.etag));
   HF_ASSIGN_OR_RETURN(change.before, ParseBody(plans_, plan, *row));
   change.row = std::move(row);

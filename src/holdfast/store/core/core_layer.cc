@@ -20,9 +20,16 @@ using storage::Failure;
 using storage::Row;
 using storage::RowState;
 
+// A value that a hook chose is chosen again.
+Verdict ExplainTaken(const Change& change, const storage::UniqueValue& value) {
+  const auto& chosen = change.chosen;
+  if (std::find(chosen.begin(), chosen.end(), value.field) != chosen.end()) return Verdict::Retry();
+  return Verdict::Answer(FieldValueTaken(change.key, value));
+}
+
 Verdict ExplainCreate(const WriteSet& /*set*/, const Note& note, const Failure& failure) {
   const ResourceKey& key = note.change->key;
-  if (failure.unique.has_value()) return Verdict::Answer(FieldValueTaken(key, *failure.unique));
+  if (failure.unique.has_value()) return ExplainTaken(*note.change, *failure.unique);
   const bool deleting = failure.row.has_value() && failure.row->state == RowState::kDeleting;
   return Verdict::Answer(deleting ? NameBeingDeleted(key) : ResourceExists(key));
 }
@@ -36,7 +43,7 @@ Verdict ExplainCreateMissing(const WriteSet& set, const Note& note, const Failur
 
 Verdict ExplainChanged(const WriteSet& /*set*/, const Note& note, const Failure& failure) {
   const ResourceKey& key = note.change->key;
-  if (failure.unique.has_value()) return Verdict::Answer(FieldValueTaken(key, *failure.unique));
+  if (failure.unique.has_value()) return ExplainTaken(*note.change, *failure.unique);
   if (failure.row.has_value() && failure.row->state == RowState::kClosing) {
     return {.what = Verdict::What::kRetryLater, .status = Conflict(key)};
   }

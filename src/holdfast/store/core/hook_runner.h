@@ -30,6 +30,7 @@ class HookRunner final : public HookContext {
   Task<absl::StatusOr<SharedMessage>> get(ResourceKey key) override;
   Task<absl::StatusOr<std::vector<SharedMessage>>> list(ListQuery query) override;
   void require_unchanged(const google::protobuf::Message& resource) override;
+  void chose(std::string_view field) override { change_.chosen.emplace_back(field); }
   Task<absl::Status> serialize_on(std::string_view name) override;
   void add(std::string_view label, WriteOp op) override;
 

@@ -1,0 +1,69 @@
+#include "holdfast/store/constraint/round.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "holdfast/base/error.h"
+#include "holdfast/base/strings.h"
+
+namespace holdfast::store {
+namespace {
+
+constexpr char kForced = '!';
+constexpr char kReopening = '~';
+
+}  // namespace
+
+std::string NewRound(Env& env, Force force) {
+  std::string round = NewUid(env).str();
+  if (force == Force::kYes) round.push_back(kForced);
+  return round;
+}
+
+Force ForceOf(std::string_view round) {
+  return round.find(kForced) == std::string_view::npos ? Force::kNo : Force::kYes;
+}
+
+std::string ReopeningName(std::string_view round) {
+  return absl::StrCat(MemberName(round), std::string(1, kReopening));
+}
+
+std::string MemberName(std::string_view root_round) {
+  if (root_round.ends_with(kReopening)) root_round.remove_suffix(1);
+  return std::string(root_round);
+}
+
+Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch batch) {
+  using Kind = storage::Failure::Kind;
+  const std::string label = batch.label;
+  const storage::Commit commit = co_await engine.commit(std::move(batch));
+  if (commit.ok()) co_return true;
+  switch (commit.failure->kind) {
+    case Kind::kGuard:
+    case Kind::kRetryable:
+    case Kind::kAmbiguous:
+      co_return false;
+    case Kind::kUnavailable:
+      co_return MakeError(Reason::kDatabaseUnavailable, "the database can't be reached; try again");
+    default:
+      co_return MakeError(Reason::kInternal, absl::StrCat(label, ": ", commit.failure->message));
+  }
+}
+
+LiveRounds::Guard::Guard(LiveRounds& rounds, std::string round)
+    : rounds_(rounds), round_(std::move(round)) {
+  const std::lock_guard lock(rounds_.mutex_);
+  rounds_.rounds_.insert(round_);
+}
+
+LiveRounds::Guard::~Guard() {
+  const std::lock_guard lock(rounds_.mutex_);
+  rounds_.rounds_.erase(round_);
+}
+
+bool LiveRounds::contains(const std::string& round) const {
+  const std::lock_guard lock(mutex_);
+  return rounds_.contains(round);
+}
+
+}  // namespace holdfast::store

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "holdfast/app/holdfastd/background.h"
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/base/macros.h"
@@ -183,12 +184,12 @@ absl::Status Node::listen() {
     versions.push_back(absl::StrCat(part->service->domain.str(), " ",
                                     part->service->version.str()));
   }
-  /*TMP
-*/
+  http.openapi = server::BuildOpenApi(dispatcher_->methods(), {loaded_.schema.get()},
+                                      {.version = absl::StrJoin(versions, ", ")});
   http.ready = [stopping = stopping_] {
     return stopping.is_set() ? absl::UnavailableError("stopping") : absl::OkStatus();
   };
-  //TMP HF_ASSIGN_OR_RETURN(http_, real::HttpServer::Start(env_, *dispatcher_, std::move(http)));
+  HF_ASSIGN_OR_RETURN(http_, real::HttpServer::Start(env_, *dispatcher_, std::move(http)));
   return absl::OkStatus();
 }
 

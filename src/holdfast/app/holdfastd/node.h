@@ -41,7 +41,7 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   [[nodiscard]] const std::string& grpc_address() const { return grpc_->address(); }
-  [[nodiscard]] const std::string& http_address() const { return http_ ? http_->address() : grpc_->address(); }
+  [[nodiscard]] const std::string& http_address() const { return http_->address(); }
 
   // Refuses new work, lets what is under way finish for at most Config::stop_timeout, then ends
   // everything. Not on a thread of the env.

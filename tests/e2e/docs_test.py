@@ -13,11 +13,12 @@ typed later, the one that really came is typed. Ports 7443 and 7080 stand for fr
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import queue
 import re
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -236,7 +237,8 @@ def main():
             try:
                 page.run()
             finally:
-                page.shell.process.kill()
+                with contextlib.suppress(ProcessLookupError):  # what still runs in it, if anything
+                    os.killpg(page.shell.process.pid, signal.SIGKILL)
         findings += page.findings
         if options.update:
             path.write_text("\n".join(page.result))

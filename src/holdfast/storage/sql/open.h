@@ -24,7 +24,7 @@ struct SqliteEngineOptions {
 };
 
 // Blocks while indexes are made. Errors: SCHEMA_NEWER, or UNAVAILABLE if the file can't be opened.
-// `env` must outlive the engine; snapshots may be given back after it.
+// `env` must outlive the engine, and the engine its commits; snapshots may be given back after it.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<Engine>> OpenSqliteEngine(Env& env,
                                                                        SqliteEngineOptions options);
 

@@ -53,8 +53,9 @@ class SqlEngineTest : public ::testing::Test {
     engine_.reset();
     options.path = path_;
     auto opened = OpenSqliteEngine(env_, std::move(options));
-    if (opened.ok()) engine_ = *std::move(opened);
-    return opened.status();
+    if (!opened.ok()) return opened.status();
+    engine_ = *std::move(opened);
+    return absl::OkStatus();
   }
   // With a second connection, as an operator could.
   std::vector<batch::Row> raw(const std::string& sql) {

@@ -14,8 +14,6 @@
 namespace holdfast::storage::sql {
 namespace {
 
-using batch::Blob;
-
 // Behind every name: the last code point, which no name begins with.
 constexpr const char* kEndOfNames = "\xF4\x8F\xBF\xBF";
 

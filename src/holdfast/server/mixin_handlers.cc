@@ -224,12 +224,15 @@ class WatchShadowsHandler final : public MixinHandler {
       if (!batch.ok()) co_return batch.status();
       mixin::WatchResourceShadowsResponse response;
       for (const auto& row : batch->rows) {
-        const absl::StatusOr<store::Shadow> shadow =
-            co_await host->deployment.store->shadow(row->key);
-        if (shadow.ok()) Fill(*shadow, *response.add_changes());
-        if (!shadow.ok() && ReasonOf(shadow.status()) != Reason::kResourceNotFound) {
-          co_return shadow.status();
+        const schema::Kind* kind = host->deployment.schema->find_kind(row->key.kind);
+        if (kind == nullptr || kind->unconstrained) continue;  // these have no shadows
+        absl::StatusOr<store::Shadow> shadow = co_await host->deployment.store->shadow(row->key);
+        // Gone: the row is all that is left to tell.
+        if (ReasonOf(shadow.status()) == Reason::kResourceNotFound) {
+          shadow = store::Shadow{*row, {}};
         }
+        if (!shadow.ok()) co_return shadow.status();
+        Fill(*shadow, *response.add_changes());
       }
       position.cursor = batch->cursor;
       HF_CO_RETURN_IF_ERROR(co_await send(*host, hash, position, response, responses));

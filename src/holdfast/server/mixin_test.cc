@@ -100,8 +100,28 @@ TEST(Mixin, WatchesShadows) {
   EXPECT_TRUE(stream.ended.has_value());
   server.must("ProjectService/DeleteProject", {{"name", "projects/a"}});
   Stream& resumed = server.stream(kWatch, {{"resume_token", token}});
-  const Json& change = resumed.recorder.messages.at(0).at("changes")[0];
+  Json change;
+  for (const Json& message : resumed.recorder.messages) {
+    if (message.contains("changes")) change = message.at("changes")[0];
+  }
+  ASSERT_FALSE(change.is_null());
   EXPECT_EQ(change.at("state"), "GONE");
+}
+
+TEST(Mixin, HasNoShadowsOfUnconstrainedKinds) {
+  TestServer server;
+  server.given_project("p");
+  Stream& stream = server.stream(kWatch, Json::object());
+  server.must("EventService/CreateEvent",
+              {{"parent", "projects/p"}, {"event_id", "e"}, {"event", Json::object()}});
+  server.env().run_until_idle();
+  EXPECT_THAT(server.call(kGet, {{"name", "resourceShadows/projects/p/events/e"}}),
+              FailsWith(Reason::kResourceNotFound));
+  for (const Json& message : stream.recorder.messages) {
+    for (const Json& change : message.value("changes", Json::array())) {
+      EXPECT_EQ(change.at("name"), "resourceShadows/projects/p");
+    }
+  }
 }
 
 }  // namespace

@@ -122,9 +122,10 @@ struct Stream {
 
 class TestServer {
  public:
-  explicit TestServer(DispatcherOptions options = {}, uint64_t seed = 1)
+  explicit TestServer(DispatcherOptions options = {}, uint64_t seed = 1,
+                      feed::FeedOptions feed_options = {})
       : env_(seed), engine_(storage::NewMemoryEngine(env_)) {
-    feed_ = std::make_unique<feed::Feed>(env_, *engine_);
+    feed_ = std::make_unique<feed::Feed>(env_, *engine_, feed_options);
     feed_->start();
     store_ = store::BuildStore(env_, TestSchema(), service(), *engine_, hooks_, {});
     std::vector<Deployment> deployments;

@@ -240,13 +240,17 @@ TEST(Watch, IsExactWhateverHappensDuringTheSnapshot) {
 
 TEST(Watch, OfATokenThatIsTooOldStartsAnewAfterAReset) {
   HF_COVERS("S27");
-  TestServer server;
+  // With a ring that remembers nothing, what is purged is gone.
+  TestServer server({}, 1, {.ring_rows = 1});
   for (const char* id : {"a", "b"}) server.given_project(id);
   Stream& first = server.stream("ProjectService/WatchProjects", Json::object());
   Watcher watcher;
   watcher.apply_all(first.recorder);
   first.cancelled.set();
   server.must("ProjectService/DeleteProject", {{"name", "projects/a"}});
+  SetDisplayName(server, "projects/b", "1");
+  SetDisplayName(server, "projects/b", "2");
+  server.env().run_until_idle();
   const Timestamp later = server.env().clock().now() + Seconds(1);
   ASSERT_TRUE(server.env().run(server.engine().purge(later, 100)).ok());
   Stream& second = server.stream("ProjectService/WatchProjects",

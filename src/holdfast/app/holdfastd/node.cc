@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "holdfast/app/holdfastd/background.h"
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/base/macros.h"
@@ -62,6 +61,7 @@ struct Node::Part {
   std::unique_ptr<storage::Engine> engine;
   std::unique_ptr<feed::Feed> feed;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<control::DutyController> duties;
   OneShot purge_stopped;
 };
 
@@ -102,6 +102,7 @@ absl::Status Node::start(const RegisterHooks& register_hooks) {
     HF_RETURN_IF_ERROR(add_part(config_.deployments[i], *loaded_.services[i]));
   }
   build_dispatcher();
+  add_metrics();
   HF_RETURN_IF_ERROR(listen());
   return absl::OkStatus();
 }
@@ -113,7 +114,6 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   storage::SqliteEngineOptions options;
   options.path = config.sqlite;
   options.indexes = IndexesOf(service);
-  if (config_.restored) options.origin = storage::sql::Origin::kRestored;
   HF_ASSIGN_OR_RETURN(part->engine, storage::OpenSqliteEngine(env_, std::move(options)));
   absl::StatusOr<std::string> key = absl::UnavailableError("not read");
   env_.run([](Env& env, storage::Engine& engine, absl::StatusOr<std::string>& out) -> Task<void> {
@@ -128,6 +128,8 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   store_options.cache_bytes = config_.cache_bytes;
   part->store = store::BuildStore(env_, *loaded_.schema, service, *part->engine, hooks_,
                                   store_options);
+  part->duties = std::make_unique<control::DutyController>(env_, *part->store);
+  part->duties->start();
   Spawn(env_, PurgeForever(env_, *part->engine, config_.retention, stopping_,
                            part->purge_stopped));
   parts_.push_back(std::move(part));
@@ -151,6 +153,9 @@ void Node::build_dispatcher() {
   options.max_batch_ops = config_.max_batch_ops;
   options.on_call = LogCall;
   dispatcher_ = server::BuildDispatcher(env_, std::move(deployments), std::move(options));
+}
+
+void Node::add_metrics() {
   for (const std::unique_ptr<Part>& part : parts_) {
     const server::Labels labels = {{"service", part->service->domain.str()}};
     const feed::Feed* feed = part->feed.get();
@@ -165,6 +170,11 @@ void Node::build_dispatcher() {
     metrics.add_reader("holdfast_feed_catch_up_reads",
                        "Reads of the database by readers that had fallen behind.", labels,
                        [feed] { return feed->stats().catch_up_reads; });
+    const control::DutyController* duties = part->duties.get();
+    metrics.add_reader("holdfast_duty_rows", "Rows changed by work in the background.", labels,
+                       [duties] { return duties->stats().rows; });
+    metrics.add_reader("holdfast_duty_errors", "Failed rounds of work in the background.", labels,
+                       [duties] { return duties->stats().errors; });
   }
 }
 
@@ -185,7 +195,7 @@ absl::Status Node::listen() {
                                     part->service->version.str()));
   }
   http.openapi = server::BuildOpenApi(dispatcher_->methods(), {loaded_.schema.get()},
-                                      {.version = absl::StrJoin(versions, ", ")});
+                                      {.title = absl::StrJoin(versions, ", "), .version = "1"});
   http.ready = [stopping = stopping_] {
     return stopping.is_set() ? absl::UnavailableError("stopping") : absl::OkStatus();
   };
@@ -220,9 +230,11 @@ Task<void> Node::stop_serving() {
 
 Task<void> Node::stop_background() {
   for (const std::unique_ptr<Part>& part : parts_) {
+    part->duties->stop();
     part->feed->stop();
   }
   for (const std::unique_ptr<Part>& part : parts_) {
+    co_await part->duties->stopped();
     co_await part->feed->stopped();
     co_await part->purge_stopped.wait();
   }

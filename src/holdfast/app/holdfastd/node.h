@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "holdfast/app/holdfastd/config.h"
 #include "holdfast/app/holdfastd/run.h"
+#include "holdfast/control/constraint/duty_controller.h"
 #include "holdfast/feed/feed.h"
 #include "holdfast/real/grpc_server.h"
 #include "holdfast/real/http_server.h"
@@ -56,6 +57,7 @@ class Node {
   [[nodiscard]] absl::Status add_part(const DeploymentConfig& config,
                                       const schema::Service& service);
   void build_dispatcher();
+  void add_metrics();
   [[nodiscard]] absl::Status listen();
   Task<void> stop_serving();
   Task<void> stop_background();

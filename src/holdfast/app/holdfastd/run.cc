@@ -1,5 +1,6 @@
 #include "holdfast/app/holdfastd/run.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
@@ -70,6 +71,8 @@ int RunHoldfastd(int argc, char** argv, const RegisterHooks& register_hooks) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   mallopt(M_ARENA_MAX, kMallocArenas);
+  // What protobuf would say to stderr about bad requests, clients are told.
+  google::protobuf::SetLogHandler(nullptr);
   absl::StatusOr<Config> config = LoadConfig(path);
   if (!config.ok()) return Fail(config.status(), kExitUsage);
   config->restored = restored;

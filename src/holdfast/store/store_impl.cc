@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/store/constraint/fsck.h"
 #include "holdfast/store/core/answers.h"
 #include "holdfast/store/core/codec.h"
 #include "holdfast/store/core/lister.h"
@@ -44,11 +45,13 @@ void FillResult(WriteSet& set, Revision revision, WriteResult& result) {
 }  // namespace
 
 StoreImpl::StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> plans,
-                     const HookRegistry& hooks, Layers layers, StoreOptions options)
+                     const HookRegistry& hooks, std::unique_ptr<MessageCache> cache, Layers layers,
+                     StoreOptions options)
     : env_(env),
       engine_(engine),
       plans_(std::move(plans)),
       builder_(*plans_, hooks),
+      cache_(std::move(cache)),
       layers_(std::move(layers)),
       options_(std::move(options)),
       deletions_(env, engine, *plans_, *this,
@@ -209,14 +212,10 @@ Task<absl::StatusOr<ReadResult>> StoreImpl::get(const schema::Kind& kind,
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
   std::vector<ResourceKey> keys;
   for (ResourceName& name : names) keys.push_back({.kind = kind.name, .name = std::move(name)});
-  HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<storage::Row>> rows,
-                         co_await snapshot->get(keys, storage::Fields::kAll));
-  ReadResult result{.revision = snapshot->revision()};
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (!rows[i].has_value() || !IsReadable(*plan, *rows[i])) co_return ResourceNotFound(keys[i]);
-    HF_CO_ASSIGN_OR_RETURN(MessagePtr resource, Decode(*plans_, *plan, *rows[i]));
-    result.resources.emplace_back(std::move(resource));
-  }
+  ReadResult result;
+  result.revision = snapshot->revision();
+  HF_CO_ASSIGN_OR_RETURN(result.resources, co_await ReadResources(*plans_, *snapshot, *cache_,
+                                                                  *plan, std::move(keys)));
   co_return result;
 }
 
@@ -270,7 +269,13 @@ Task<absl::StatusOr<ShadowPage>> StoreImpl::shadows(std::optional<KindName> kind
   co_return page;
 }
 
-Task<absl::StatusOr<FsckReport>> StoreImpl::fsck() { co_return absl::UnimplementedError("fsck"); }
+Task<absl::StatusOr<FsckReport>> StoreImpl::fsck() {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
+  Fsck fsck(*plans_, *snapshot);
+  absl::StatusOr<FsckReport> report = co_await fsck.run();
+  co_return report;
+}
+
 Task<absl::StatusOr<size_t>> StoreImpl::run_duties() {
   absl::StatusOr<size_t> changed = co_await deletions_.run_duties();
   co_return changed;

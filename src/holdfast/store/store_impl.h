@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "holdfast/store/cache/message_cache.h"
 #include "holdfast/store/constraint/deletions.h"
 #include "holdfast/store/core/change_builder.h"
 #include "holdfast/store/hooks.h"
@@ -20,7 +21,8 @@ using Layers = std::vector<std::unique_ptr<Layer>>;
 class StoreImpl final : public Store, private Committer {
  public:
   StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> plans,
-            const HookRegistry& hooks, Layers layers, StoreOptions options);
+            const HookRegistry& hooks, std::unique_ptr<MessageCache> cache, Layers layers,
+            StoreOptions options);
 
   [[nodiscard]] const schema::Service& service() const override { return plans_->service(); }
   Task<absl::StatusOr<WriteResult>> write(WriteRequest request) override;
@@ -58,6 +60,7 @@ class StoreImpl final : public Store, private Committer {
   storage::Engine& engine_;
   std::unique_ptr<Plans> plans_;
   ChangeBuilder builder_;
+  std::unique_ptr<MessageCache> cache_;  // before the layer that uses it
   Layers layers_;
   StoreOptions options_;
   Deletions deletions_;

@@ -194,6 +194,16 @@ class TestStore {
     }
     FAIL() << "the background never gets done";
   }
+  // What fsck finds, one a line; empty: all is well.
+  std::string findings() {
+    const absl::StatusOr<FsckReport> report = env_.run(store_->fsck());
+    if (!report.ok()) return std::string(report.status().ToString());
+    std::string text;
+    for (const Finding& finding : report->findings) {
+      absl::StrAppend(&text, finding.rule, " ", finding.key.name.str(), ": ", finding.detail, "\n");
+    }
+    return text;
+  }
   // Rows that wait for something.
   size_t duties() {
     auto snapshot = env_.run(engine_->snapshot());

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "holdfast/app/holdfastd/background.h"
+#include "holdfast/app/holdfastd/known_kinds.h"
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
@@ -114,7 +116,9 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   storage::SqliteEngineOptions options;
   options.path = config.sqlite;
   options.indexes = IndexesOf(service);
+  if (config_.restored) options.origin = storage::sql::Origin::kRestored;
   HF_ASSIGN_OR_RETURN(part->engine, storage::OpenSqliteEngine(env_, std::move(options)));
+  HF_RETURN_IF_ERROR(check_kinds(*part->engine, service));
   absl::StatusOr<std::string> key = absl::UnavailableError("not read");
   env_.run([](Env& env, storage::Engine& engine, absl::StatusOr<std::string>& out) -> Task<void> {
     out = co_await LoadTokenKey(env, engine);
@@ -134,6 +138,16 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
                            part->purge_stopped));
   parts_.push_back(std::move(part));
   return absl::OkStatus();
+}
+
+absl::Status Node::check_kinds(storage::Engine& engine, const schema::Service& service) {
+  std::set<KindName> known;
+  for (const schema::Kind* kind : service.kinds) known.insert(kind->name);
+  absl::Status status;
+  env_.run([](storage::Engine& opened, std::set<KindName> kinds, absl::Status& out) -> Task<void> {
+    out = co_await CheckKinds(opened, std::move(kinds));
+  }(engine, std::move(known), status));
+  return status;
 }
 
 void Node::build_dispatcher() {

@@ -56,6 +56,7 @@ class Node {
   [[nodiscard]] absl::Status start(const RegisterHooks& register_hooks);
   [[nodiscard]] absl::Status add_part(const DeploymentConfig& config,
                                       const schema::Service& service);
+  [[nodiscard]] absl::Status check_kinds(storage::Engine& engine, const schema::Service& service);
   void build_dispatcher();
   void add_metrics();
   [[nodiscard]] absl::Status listen();

@@ -64,6 +64,7 @@ void Import(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * kResources);
   state.counters["file_mb"] = static_cast<double>(std::filesystem::file_size(path)) / (1024 * 1024);
+  std::filesystem::remove(path);
 }
 BENCHMARK(Import)->Unit(benchmark::kMillisecond)->Iterations(1);
 

@@ -21,8 +21,8 @@ class OpenApi : public ::testing::Test {
   OpenApi() : schema_(schema::LoadTestSchema()) {
     for (const schema::Method* method : schema_->methods()) {
       infos_.push_back(std::make_unique<MethodInfo>(
-          MethodInfo{method->full_name, method->request, method->response,
-                     method->server_streaming, method->http}));
+          MethodInfo{method->full_name, method->request, method->response, method->server_streaming,
+                     method->http}));
       methods_.push_back(infos_.back().get());
     }
     document_ = Json::parse(text());
@@ -38,8 +38,8 @@ class OpenApi : public ::testing::Test {
   [[nodiscard]] std::string parameters(const std::string& path, const std::string& verb) const {
     std::vector<std::string> out;
     for (const Json& p : operation(path, verb).value("parameters", Json::array())) {
-      out.push_back(absl::StrCat(p.at("name").get<std::string>(), ":",
-                                 p.at("in").get<std::string>()));
+      out.push_back(
+          absl::StrCat(p.at("name").get<std::string>(), ":", p.at("in").get<std::string>()));
     }
     return absl::StrJoin(out, " ");
   }
@@ -139,10 +139,15 @@ TEST_F(OpenApi, ShowsBodiesAndResponses) {
   EXPECT_EQ(create.at("summary"), "Creates a resource.");
   const Json& remove = operation("/v1/projects/{project}/vpcs/{vpc}", "delete");
   EXPECT_FALSE(remove.contains("requestBody"));
-  EXPECT_EQ(schema(remove.at("responses").at("200"), "application/json"), Json({{"type", "object"}}));
+  EXPECT_EQ(schema(remove.at("responses").at("200"), "application/json"),
+            Json({{"type", "object"}}));
   const Json& watch = operation("/v1/projects/{project}/vpcs:watch", "get");
   EXPECT_EQ(schema(watch.at("responses").at("200"), "application/x-ndjson")
-                .at("oneOf").at(0).at("properties").at("result").at("$ref"),
+                .at("oneOf")
+                .at(0)
+                .at("properties")
+                .at("result")
+                .at("$ref"),
             "#/components/schemas/test.v1.WatchVpcsResponse");
 }
 

@@ -179,8 +179,8 @@ Connection::Step Connection::refuse_header(int code, std::string_view name,
 
 Connection::Step Connection::on_read_error(const error_code& failure) {
   if (failure == http::error::body_limit) {
-    return refuse_header(413, "body", absl::StrCat("is larger than ", limits_.max_body_bytes,
-                                                   " bytes"));
+    return refuse_header(413, "body",
+                         absl::StrCat("is larger than ", limits_.max_body_bytes, " bytes"));
   }
   if (failure == http::error::header_limit || failure == http::error::buffer_overflow) {
     return refuse_header(431, "headers", "are too large, or the path is");
@@ -226,8 +226,9 @@ Connection::Step Connection::check_header() {
   chunks_ = request.version() >= 11;
   keep_alive_ = request.keep_alive();
   if (request.target().size() > limits_.max_target_bytes) {
-    return refuse_header(414, "path", absl::StrCat("and query are longer than ",
-                                                   limits_.max_target_bytes, " bytes"));
+    return refuse_header(
+        414, "path",
+        absl::StrCat("and query are longer than ", limits_.max_target_bytes, " bytes"));
   }
   size_t total = 0;
   for (const auto& field : request) {
@@ -293,12 +294,13 @@ Task<bool> Connection::write(std::string head, std::string body) {
 }
 
 Task<bool> Connection::reply(HttpReply reply) {
+  end_request();
   shared_->metrics.count(reply.code);
   const Persistence then = persistence();
   std::string head = ReplyHead(reply, shared_->env.clock().now(), Framing::kLength, then);
   if (head_only_) reply.body.clear();
   const bool written = co_await write(std::move(head), std::move(reply.body));
-  co_return written && then == Persistence::kKeepAlive;
+  co_return written&& then == Persistence::kKeepAlive;
 }
 
 absl::StatusOr<server::CallContext> Connection::read_context() const {
@@ -319,7 +321,8 @@ absl::StatusOr<server::CallContext> Connection::read_context() const {
   return context;
 }
 
-// Whatever the request took; before a stream, which may last for days, as well as at its end.
+// Gives back what the request took, before its answer goes out: a stream may last for days, and a
+// client that has its answer counts on the room.
 void Connection::end_request() {
   parser_.reset();
   shared_->bodies.give_back(reserved_);
@@ -352,12 +355,15 @@ Task<bool> Connection::call(JsonCall call) {
   parser_.reset();  // the body is in the request now
   watch(*context, Watching::kCall);
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response =
-      co_await shared_->dispatcher.call(*call.method, *std::move(context),
-                                        std::move(call.request));
+      co_await shared_->dispatcher.call(*call.method, *std::move(context), std::move(call.request));
   end_watch();
-  absl::StatusOr<std::string> json = with_deadline(response.status());
-  if (response.ok()) json = shared_->translator.codec().print(**response);
   HttpReply out;
+  absl::StatusOr<std::string> json;
+  if (response.ok()) {
+    json = shared_->translator.codec().print(**response);
+  } else {
+    json = with_deadline(response.status());
+  }
   if (json.ok()) {
     out.body = *std::move(json);
   } else {
@@ -445,11 +451,12 @@ void Connection::watch(const server::CallContext& context, Watching what) {
   if (context.deadline.has_value()) {
     const int64_t left = context.deadline->value() - shared_->env.clock().monotonic().value();
     deadline_timer_.expires_after(std::chrono::microseconds(std::max<int64_t>(left, 0)));
-    deadline_timer_.async_wait([self = shared_from_this(), call = call_](const error_code& failure) {
-      if (failure || call != self->call_) return;
-      self->time_is_up_ = true;
-      self->cancelled_.set();
-    });
+    deadline_timer_.async_wait(
+        [self = shared_from_this(), call = call_](const error_code& failure) {
+          if (failure || call != self->call_) return;
+          self->time_is_up_ = true;
+          self->cancelled_.set();
+        });
   }
   wait_readable(what);
 }
@@ -457,11 +464,10 @@ void Connection::watch(const server::CallContext& context, Watching what) {
 void Connection::wait_readable(Watching what) {
   stream_.socket().async_wait(
       asio::socket_base::wait_read,
-      asio::bind_cancellation_slot(stop_waiting_.slot(),
-                                   [self = shared_from_this(), call = call_,
-                                    what](const error_code& failure) {
-                                     self->on_readable(call, what, failure);
-                                   }));
+      asio::bind_cancellation_slot(stop_waiting_.slot(), [self = shared_from_this(), call = call_,
+                                                          what](const error_code& failure) {
+        self->on_readable(call, what, failure);
+      }));
 }
 
 // A client that says something while it waits may be one that sends its next request early; one
@@ -470,8 +476,8 @@ void Connection::on_readable(uint64_t call, Watching what, const error_code& fai
   if (call != call_ || failure == asio::error::operation_aborted) return;
   char byte = 0;
   error_code peeked;
-  const size_t got = stream_.socket().receive(asio::buffer(&byte, 1),
-                                              asio::socket_base::message_peek, peeked);
+  const size_t got =
+      stream_.socket().receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, peeked);
   if (peeked == asio::error::would_block) return wait_readable(what);
   const bool gone = failure || peeked || got == 0;
   if (gone || what == Watching::kStream) cancelled_.set();
@@ -510,13 +516,11 @@ Task<void> Connection::Run(std::shared_ptr<Connection> self) {
     if (step == Step::kGoOn) step = co_await self->read_body();
     if (step == Step::kClosed) break;
     if (step == Step::kRefused) {
-      self->end_request();
       (void)co_await self->reply(std::move(self->refusal_));
       co_await self->close_politely();
       break;
     }
     const bool go_on = co_await self->answer();
-    self->end_request();
     if (!go_on) break;
   }
   self->end_request();
@@ -528,8 +532,8 @@ Task<void> Connection::RunRefusing(std::shared_ptr<Connection> self) {
   std::array<char, 4096> scratch;
   self->stream_.expires_after(Micros(self->limits_.linger_timeout));
   error_code failure;
-  (void)co_await self->stream_.async_read_some(
-      asio::buffer(scratch), asio::redirect_error(asio::use_awaitable, failure));
+  (void)co_await self->stream_.async_read_some(asio::buffer(scratch),
+                                               asio::redirect_error(asio::use_awaitable, failure));
   if (!failure) {
     const absl::Status status = Overloaded("too many connections; try again a little later");
     (void)co_await self->reply(ErrorReply(status, 503));
@@ -542,8 +546,7 @@ Task<void> Connection::RunRefusing(std::shared_ptr<Connection> self) {
 }  // namespace
 
 std::shared_ptr<HttpConnection> HttpConnection::Serve(std::shared_ptr<HttpShared> shared,
-                                                      Socket socket,
-                                                      std::function<void()> on_end) {
+                                                      Socket socket, std::function<void()> on_end) {
   auto connection =
       std::make_shared<Connection>(std::move(shared), std::move(socket), std::move(on_end));
   Connection::Start(connection);

@@ -159,8 +159,7 @@ std::string ReplyHead(const HttpReply& reply, Timestamp now, Framing framing,
   } else if (framing == Framing::kChunked) {
     absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n");
   }
-  absl::StrAppend(&head, persistence == Persistence::kClose ? "Connection: close\r\n" : "",
-                  "\r\n");
+  absl::StrAppend(&head, persistence == Persistence::kClose ? "Connection: close\r\n" : "", "\r\n");
   return head;
 }
 

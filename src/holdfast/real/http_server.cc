@@ -64,8 +64,7 @@ class Core : public std::enable_shared_from_this<Core> {
         acceptor_(strand_) {}
 
   absl::Status listen() {
-    const absl::StatusOr<tcp::endpoint> endpoint =
-        Resolve(strand_, shared_->options.address);
+    const absl::StatusOr<tcp::endpoint> endpoint = Resolve(strand_, shared_->options.address);
     if (!endpoint.ok()) return endpoint.status();
     error_code failure;
     const auto step = [&failure](auto&& f) {
@@ -80,8 +79,8 @@ class Core : public std::enable_shared_from_this<Core> {
           absl::StrCat("can't listen on ", shared_->options.address, ": ", failure.message()));
     }
     const std::string& given = shared_->options.address;
-    address_ = absl::StrCat(given.substr(0, given.rfind(':')), ":",
-                            acceptor_.local_endpoint().port());
+    address_ =
+        absl::StrCat(given.substr(0, given.rfind(':')), ":", acceptor_.local_endpoint().port());
     return absl::OkStatus();
   }
 

@@ -54,8 +54,8 @@ std::optional<HttpReply> LocalReply(const HttpShared& shared, std::string_view h
                                     std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
   const bool openapi = path == "/openapi.json" && !shared.options.openapi.empty();
-  const bool known = openapi || path == "/" || path == "/metrics" || path == "/healthz" ||
-                     path == "/readyz";
+  const bool known =
+      openapi || path == "/" || path == "/metrics" || path == "/healthz" || path == "/readyz";
   if (!known) return std::nullopt;
   if (http_method != "GET" && http_method != "HEAD") {
     HttpReply reply = ErrorReply(

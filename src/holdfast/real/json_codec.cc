@@ -117,14 +117,13 @@ absl::Status JsonCodec::parse(std::string_view text, std::string_view field,
 
 absl::StatusOr<std::string> JsonCodec::print(const pb::Message& message) const {
   std::string json;
-  const auto status =
-      pb::util::BinaryToJsonString(&resolver(message.GetDescriptor()), TypeUrl(message),
-                                   SerializeInOrder(message), &json);
+  const auto status = pb::util::BinaryToJsonString(
+      &resolver(message.GetDescriptor()), TypeUrl(message), SerializeInOrder(message), &json);
   if (status.ok()) return json;
   const auto said = status.message();
   return MakeError(Reason::kInternal,
-                   absl::StrCat("printing a ", message.GetTypeName(), " as JSON: ",
-                                absl::string_view(said.data(), said.size())));
+                   absl::StrCat("printing a ", message.GetTypeName(),
+                                " as JSON: ", absl::string_view(said.data(), said.size())));
 }
 
 }  // namespace holdfast::real

@@ -161,8 +161,7 @@ pb::Message& MessageFor(pb::Message& message, const FieldDescriptor* field) {
 
 // Through bytes: the object may be of the generated class or a dynamic one.
 Problem Assign(pb::Message& message, const FieldDescriptor* field, const pb::Message& value) {
-  const bool parsed =
-      MessageFor(message, field).MergeFromString(value.SerializePartialAsString());
+  const bool parsed = MessageFor(message, field).MergeFromString(value.SerializePartialAsString());
   HF_CHECK(parsed) << value.GetTypeName() << " isn't what " << field->full_name() << " is";
   return std::nullopt;
 }

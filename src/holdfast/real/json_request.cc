@@ -45,10 +45,10 @@ JsonRefusal UnknownPath(const JsonRequest& http) {
 }
 
 JsonRefusal NotAllowed(const JsonRequest& http, std::vector<std::string> allowed) {
-  absl::Status status = MakeError(
-      Reason::kMethodUnknown,
-      absl::StrCat(Quoted(http.http_method), " isn't a method of ",
-                   Quoted(PathOf(http.target)), "; use ", absl::StrJoin(allowed, ", ")));
+  absl::Status status =
+      MakeError(Reason::kMethodUnknown,
+                absl::StrCat(Quoted(http.http_method), " isn't a method of ",
+                             Quoted(PathOf(http.target)), "; use ", absl::StrJoin(allowed, ", ")));
   return {std::move(status), kMethodNotAllowed, std::move(allowed)};
 }
 
@@ -58,9 +58,7 @@ bool IsJson(std::string_view content_type) {
   return absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(ToAbsl(type)), "application/json");
 }
 
-bool IsBlank(std::string_view text) {
-  return absl::StripAsciiWhitespace(ToAbsl(text)).empty();
-}
+bool IsBlank(std::string_view text) { return absl::StripAsciiWhitespace(ToAbsl(text)).empty(); }
 
 // Where the parts of the request come from that a query can't give.
 std::vector<QueryReader::Taken> TakenBy(const Route& route) {
@@ -120,10 +118,10 @@ JsonTranslation JsonTranslator::translate(const JsonRequest& http) const {
                                     "this method takes none; its fields go into the query")};
     }
     if (!IsJson(http.content_type)) {
-      return JsonRefusal{FieldError(Reason::kMalformedRequest, "Content-Type",
-                                    absl::StrCat("must be application/json, not ",
-                                                 Quoted(http.content_type))),
-                         kUnsupportedMediaType};
+      return JsonRefusal{
+          FieldError(Reason::kMalformedRequest, "Content-Type",
+                     absl::StrCat("must be application/json, not ", Quoted(http.content_type))),
+          kUnsupportedMediaType};
     }
   }
   JsonCall call{match->route->method, new_request_(*match->route->method)};

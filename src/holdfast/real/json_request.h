@@ -32,7 +32,7 @@ struct JsonCall {
 // Why there is no call, in words of HTTP where it has its own.
 struct JsonRefusal {
   absl::Status status;
-  int http_code = 0;  // 404, 405, 415; 0: the one that goes with the status
+  int http_code = 0;                 // 404, 405, 415; 0: the one that goes with the status
   std::vector<std::string> allowed;  // with 405: the HTTP methods that there are
 };
 

@@ -185,6 +185,13 @@ int main(int argc, char** argv) {
   try {
     p.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    // "A subcommand is required" would be all that a mistyped one is told.
+    const std::vector<std::string> unknown = p.app.remaining();
+    if (p.app.get_subcommands().empty() && !unknown.empty()) {
+      std::cerr << "holdfast: there is no command \"" << unknown.front()
+                << "\"; `holdfast --help` lists them\n";
+      return holdfast::cli::kExitUsage;
+    }
     return p.app.exit(error) == 0 ? holdfast::cli::kExitOk : holdfast::cli::kExitUsage;
   }
   const absl::Status status = p.chosen();

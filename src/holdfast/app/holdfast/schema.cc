@@ -71,7 +71,8 @@ absl::Status SchemaCheck(const std::vector<std::string>& roots,
     std::cout << "no findings\n";
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(absl::StrCat(findings.size(), " findings"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(findings.size(), findings.size() == 1 ? " finding" : " findings"));
 }
 
 absl::Status SchemaKinds(Context& context) {

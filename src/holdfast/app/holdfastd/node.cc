@@ -130,12 +130,11 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   store_options.region = config.region;
   store_options.max_batch_ops = config_.max_batch_ops;
   store_options.cache_bytes = config_.cache_bytes;
-  part->store = store::BuildStore(env_, *loaded_.schema, service, *part->engine, hooks_,
-                                  store_options);
+  part->store =
+      store::BuildStore(env_, *loaded_.schema, service, *part->engine, hooks_, store_options);
   part->duties = std::make_unique<control::DutyController>(env_, *part->store);
   part->duties->start();
-  Spawn(env_, PurgeForever(env_, *part->engine, config_.retention, stopping_,
-                           part->purge_stopped));
+  Spawn(env_, PurgeForever(env_, *part->engine, config_.retention, stopping_, part->purge_stopped));
   parts_.push_back(std::move(part));
   return absl::OkStatus();
 }
@@ -176,9 +175,8 @@ void Node::add_metrics() {
     server::Metrics& metrics = dispatcher_->metrics();
     metrics.add_reader("holdfast_revision", "The last commit that the feed has read.", labels,
                        [feed] { return feed->stats().revision.value(); });
-    metrics.add_reader("holdfast_feed_subscriptions", "Readers of the feed.", labels, [feed] {
-      return static_cast<int64_t>(feed->stats().subscriptions);
-    });
+    metrics.add_reader("holdfast_feed_subscriptions", "Readers of the feed.", labels,
+                       [feed] { return static_cast<int64_t>(feed->stats().subscriptions); });
     metrics.add_reader("holdfast_feed_ring_bytes", "Changes kept in memory for readers.", labels,
                        [feed] { return static_cast<int64_t>(feed->stats().ring_bytes); });
     metrics.add_reader("holdfast_feed_catch_up_reads",
@@ -197,16 +195,16 @@ absl::Status Node::listen() {
   grpc.address = config_.listen_grpc;
   grpc.max_request_bytes = config_.max_request_bytes;
   grpc.admission.max_calls = config_.max_requests_in_flight;
-  HF_ASSIGN_OR_RETURN(
-      grpc_, real::GrpcServer::Start(env_, *dispatcher_, {&loaded_.schema->pool()}, grpc));
+  HF_ASSIGN_OR_RETURN(grpc_,
+                      real::GrpcServer::Start(env_, *dispatcher_, {&loaded_.schema->pool()}, grpc));
   real::HttpOptions http;
   http.address = config_.listen_http;
   http.limits.max_body_bytes = config_.max_request_bytes;
   http.limits.max_connections = config_.max_connections;
   std::vector<std::string> versions;
   for (const std::unique_ptr<Part>& part : parts_) {
-    versions.push_back(absl::StrCat(part->service->domain.str(), " ",
-                                    part->service->version.str()));
+    versions.push_back(
+        absl::StrCat(part->service->domain.str(), " ", part->service->version.str()));
   }
   http.openapi = server::BuildOpenApi(dispatcher_->methods(), {loaded_.schema.get()},
                                       {.title = absl::StrJoin(versions, ", "), .version = "1"});

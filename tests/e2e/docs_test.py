@@ -31,7 +31,7 @@ TUTORIAL = "docs/tutorial.md"
 DOCUMENTS = (TUTORIAL, "docs/how-to/add-a-kind.md", "docs/how-to/add-a-hook.md",
              "docs/how-to/change-a-schema.md", "docs/how-to/back-up-and-restore.md",
              "docs/how-to/watch-from-a-program.md", "docs/how-to/write-an-importer.md",
-             "docs/reference/http.md")
+             "docs/reference/config.md", "docs/reference/http.md")
 STARTS_WITH_TUTORIAL = "In the folder of the [tutorial]"
 PATIENCE = 30  # seconds for one command
 ANYTHING = "…"

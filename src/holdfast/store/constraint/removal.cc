@@ -39,6 +39,7 @@ Removal::Removal(Env& env, storage::Engine& engine, const Plans& plans, Committe
 
 Task<absl::StatusOr<size_t>> Removal::run(size_t budget) {
   budget_ = budget;
+  changed_ = 0;
   for (bool more = true; more && !is_spent();) {
     const size_t before = changed_;
     HF_CO_ASSIGN_OR_RETURN(const bool closed_left, co_await sweep_closed());

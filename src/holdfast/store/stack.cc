@@ -17,7 +17,8 @@ std::unique_ptr<Store> BuildStore(Env& env, const schema::Schema& schema,
   layers.push_back(std::make_unique<CacheLayer>(*cache));
   layers.push_back(std::make_unique<ConstraintLayer>(
       ConstraintOptions{.max_batch_ops = options.max_batch_ops,
-                        .max_inline_dependants = options.max_inline_dependants}));
+                        .max_inline_dependants = options.max_inline_dependants,
+                        .max_probed = options.max_probed}));
   layers.push_back(std::make_unique<CoreLayer>());
   return std::make_unique<StoreImpl>(env, engine, std::make_unique<Plans>(schema, service), hooks,
                                      std::move(cache), std::move(layers), std::move(options));

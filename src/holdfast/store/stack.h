@@ -14,6 +14,9 @@ struct StoreOptions {
   size_t max_batch_ops = 500;
   // A deletion with at most so many dependants, all local, is one batch.
   size_t max_inline_dependants = 100;
+  // A deletion with more dependants than this isn't looked through for what stands against it
+  // before it is begun: looking would take as long as closing, and closing tells too.
+  size_t max_probed = 20'000;
   // How often a write that lost against others is tried again.
   int max_attempts = 8;
   // How long another node may take to decide a deletion before run_duties() gives it up in its

@@ -22,6 +22,7 @@
 #include "holdfast/schema/testdata.h"
 #include "holdfast/storage/memory/memory_engine.h"
 #include "holdfast/storage/sql/open.h"
+#include "holdfast/store/kind_plan.h"
 #include "holdfast/store/stack.h"
 #include "holdfast/store/store.h"
 
@@ -144,6 +145,7 @@ class TestStore {
   [[nodiscard]] storage::Engine& engine() { return *engine_; }
   [[nodiscard]] Store& store() { return *store_; }
   [[nodiscard]] HookRegistry& hooks() { return hooks_; }
+  [[nodiscard]] const Plans& plans() const { return plans_; }
 
   absl::StatusOr<WriteResult> write(WriteRequest request) {
     return env_.run(store_->write(std::move(request)));
@@ -194,6 +196,12 @@ class TestStore {
     }
     FAIL() << "the background never gets done";
   }
+  // The same where the database may be dead.
+  void settle_quietly() {
+    for (absl::StatusOr<size_t> changed = 1; changed.ok() && *changed > 0;) {
+      changed = env_.run(store_->run_duties());
+    }
+  }
   // What fsck finds, one a line; empty: all is well.
   std::string findings() {
     const absl::StatusOr<FsckReport> report = env_.run(store_->fsck());
@@ -220,6 +228,7 @@ class TestStore {
   ManualEnv env_;
   std::unique_ptr<storage::Engine> engine_;
   HookRegistry hooks_;
+  Plans plans_{TestSchema(), *TestSchema().services()[0]};
   StoreOptions options_;
   std::unique_ptr<Store> store_;
 };

@@ -44,10 +44,10 @@ absl::Status MakeLarge(WriteSet& set, const Closure& closure) {
 
 // A closure that is too large for one batch is looked through for what stands against it, if that
 // can be had by reading a bounded number of rows.
-Task<absl::Status> Probe(WriteSet& set, storage::Snapshot& snapshot,
-                         std::vector<ClosureRoot> roots) {
+Task<absl::Status> Probe(WriteSet& set, storage::Snapshot& snapshot, std::vector<ClosureRoot> roots,
+                         size_t max_probed) {
   const ResourceKey root = roots.front().key;
-  Closure closure(set.plans(), snapshot, {.max_resources = kMaxProbed}, &set);
+  Closure closure(set.plans(), snapshot, {.max_resources = max_probed}, &set);
   HF_CO_RETURN_IF_ERROR(co_await closure.run(std::move(roots)));
   if (closure.contested().has_value()) {
     set.contested = closure.contested();
@@ -109,7 +109,7 @@ Task<absl::Status> ExpandDeletions(WriteSet& set, ConstraintOptions options) {
                   &set);
   HF_CO_RETURN_IF_ERROR(co_await closure.run(roots));
   if (closure.truncated()) {
-    absl::Status status = co_await Probe(set, *snapshot, std::move(roots));
+    absl::Status status = co_await Probe(set, *snapshot, std::move(roots), options.max_probed);
     co_return set.at(first, std::move(status));
   }
   if (closure.contested().has_value()) {

@@ -10,11 +10,8 @@ namespace holdfast::store {
 struct ConstraintOptions {
   size_t max_batch_ops = 500;
   size_t max_inline_dependants = 100;
+  size_t max_probed = 20'000;
 };
-
-// A deletion with more dependants than this isn't looked through before it is begun: looking would
-// take as long as closing.
-inline constexpr size_t kMaxProbed = 20'000;
 
 // Adds to the set what the deletions in it take with them. Sets set.large if that doesn't fit.
 Task<absl::Status> ExpandDeletions(WriteSet& set, ConstraintOptions options);

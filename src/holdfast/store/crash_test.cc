@@ -1,0 +1,158 @@
+// A process dies at each of the commits of a large deletion; another one goes on.
+#include "holdfast/store/fault_engine.h"
+#include "holdfast/store/test_store.h"
+#include "holdfast/testing/covers.h"
+
+namespace holdfast::store {
+namespace {
+
+constexpr size_t kBatch = 7;
+using Crash = std::tuple<EngineKind, FaultEngine::LastCommit>;
+
+class CrashedDeletes : public ::testing::TestWithParam<Crash> {
+ protected:
+  // A graph in which a deletion of projects/p closes, cascades by children and by references,
+  // unsets, and waits for the background; `blocker` stands against it deep inside.
+  struct World {
+    explicit World(EngineKind kind, size_t max_probed = 1000)
+        : store(kind,
+                {.max_batch_ops = kBatch, .max_inline_dependants = 3, .max_probed = max_probed}, 1,
+                [this](std::unique_ptr<storage::Engine> engine) {
+                  auto wrapped = std::make_unique<FaultEngine>(std::move(engine));
+                  fault = wrapped.get();
+                  return wrapped;
+                }) {
+      store.given(Create("projects/p", "code: 'c'"), Create("projects/p/vpcs/v"),
+                  Create("projects/p/vpcs/w"), Create("groups/a"));
+      store.given(Create("projects/q"), Create("projects/q/vpcs/v"), Create("hosts/h"),
+                  Create("projects/p/gateways/g"), Create("projects/p/clusters/c"));
+      for (int i = 0; i < 16; ++i) {
+        store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)),
+                    Create(absl::StrCat("projects/p/instances/i", i),
+                           "vpc: 'projects/p/vpcs/w' group: 'groups/a'"),
+                    Create(absl::StrCat("projects/q/instances/i", i),
+                           "vpc: 'projects/q/vpcs/v' gateway: 'projects/p/gateways/g'"
+                           " spec { routes { gateway: 'projects/p/gateways/g' } }"));
+      }
+    }
+    void add_blocker() { store.given(Create("projects/q/gateways/b", "vpc: 'projects/p/vpcs/w'")); }
+
+    FaultEngine* fault = nullptr;
+    TestStore store;
+  };
+
+  static EngineKind engine() { return std::get<0>(GetParam()); }
+  static FaultEngine::LastCommit last() { return std::get<1>(GetParam()); }
+
+  // The whole state, as readers see it, with versions.
+  static std::string Dump(TestStore& store) {
+    std::string text;
+    auto snapshot = store.env().run(store.engine().snapshot());
+    storage::ScanQuery scan;
+    auto page = store.env().run((*snapshot)->scan(scan));
+    for (const storage::Row& row : page->rows) {
+      const auto resource = store.store().decode(row);
+      if (*resource != nullptr) absl::StrAppend(&text, (*resource)->ShortDebugString(), "\n");
+    }
+    return text;
+  }
+};
+
+std::string CrashName(const ::testing::TestParamInfo<Crash>& crash) {
+  const bool memory = std::get<0>(crash.param) == EngineKind::kMemory;
+  const bool lost = std::get<1>(crash.param) == FaultEngine::LastCommit::kLost;
+  return absl::StrCat(memory ? "Memory" : "Sqlite", lost ? "BeforeACommit" : "AfterACommit");
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, CrashedDeletes,
+                         ::testing::Combine(::testing::Values(EngineKind::kMemory,
+                                                              EngineKind::kSqlite),
+                                            ::testing::Values(FaultEngine::LastCommit::kLost,
+                                                              FaultEngine::LastCommit::kDone)),
+                         CrashName);
+
+TEST_P(CrashedDeletes, AreDoneWholeOrNotAtAllWhereverTheyWereBrokenOff) {
+  HF_COVERS("T7", "T9", "R42");
+  int broken_off = 0;
+  for (int commits = 0;; ++commits) {
+    World world(engine());
+    TestStore& store = world.store;
+    const std::string before = Dump(store);
+    world.fault->crash_at(commits, last());
+    const absl::Status status = store.apply(Delete("projects/p"));
+    store.settle_quietly();
+    const bool died = world.fault->dead();
+    world.fault->revive();
+    store.restart();
+    store.settle();
+    EXPECT_EQ(store.findings(), "") << "after " << commits;
+    EXPECT_EQ(store.duties(), 0u) << "after " << commits;
+    if (store.exists("projects/p")) {
+      EXPECT_FALSE(status.ok());
+      EXPECT_EQ(Dump(store), before) << "after " << commits;
+    } else {
+      for (const char* gone : {"projects/p/vpcs/v/rules/r3", "projects/p/instances/i7",
+                               "projects/p/clusters/c", "projects/p/gateways/g"}) {
+        EXPECT_FALSE(store.exists(gone)) << gone << " after " << commits;
+      }
+      EXPECT_EQ(store.text("projects/q/instances/i1"),
+                "vpc: \"projects/q/vpcs/v\" spec { routes { } }");
+      EXPECT_TRUE(store.apply(Create("projects/p", "code: 'c'")).ok());
+    }
+    if (!died) break;
+    ++broken_off;
+  }
+  EXPECT_GT(broken_off, 15);
+}
+
+TEST_P(CrashedDeletes, ThatAreBlockedLeaveNothingChanged) {
+  HF_COVERS("T7", "T9");
+  int broken_off = 0;
+  for (int commits = 0;; ++commits) {
+    // Nothing is looked through before: the closing itself finds the blocker.
+    World world(engine(), 4);
+    TestStore& store = world.store;
+    world.add_blocker();
+    const std::string before = Dump(store);
+    world.fault->crash_at(commits, last());
+    const absl::Status status = store.apply(Delete("projects/p"));
+    const bool died = world.fault->dead();
+    world.fault->revive();
+    store.restart();
+    store.settle();
+    EXPECT_FALSE(status.ok());
+    EXPECT_EQ(Dump(store), before) << "after " << commits;
+    EXPECT_EQ(store.findings(), "") << "after " << commits;
+    EXPECT_EQ(store.duties(), 0u) << "after " << commits;
+    if (!died) {
+      EXPECT_THAT(status, FailsWith(Reason::kDeleteBlocked));
+      break;
+    }
+    ++broken_off;
+  }
+  EXPECT_GE(broken_off, 10);
+}
+
+TEST_P(CrashedDeletes, TouchNoMoreRowsInABatchThanAllowed) {
+  HF_COVERS("T7");
+  World world(engine());
+  size_t most = 0;
+  world.fault->watch([&most](const storage::Batch& batch) {
+    size_t rows = 0;
+    for (const storage::Op& op : batch.ops) {
+      const bool changes = std::holds_alternative<storage::EraseRow>(op) ||
+                           std::holds_alternative<storage::UpdateRow>(op) ||
+                           std::holds_alternative<storage::SetState>(op);
+      rows += changes ? 1 : 0;
+    }
+    most = std::max(most, rows);
+  });
+  EXPECT_TRUE(world.store.apply(Delete("projects/p")).ok());
+  world.store.settle();
+  EXPECT_EQ(world.store.findings(), "");
+  EXPECT_GT(most, 3u);
+  EXPECT_LE(most, kBatch);
+}
+
+}  // namespace
+}  // namespace holdfast::store

@@ -1,0 +1,84 @@
+// An engine that dies: for tests of what a crash leaves behind.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "holdfast/storage/engine.h"
+
+namespace holdfast::store {
+
+// Passes everything on until `crash_at` commits have been done; from then on nothing reaches the
+// database until revive(). The commit at which it dies is either done or not, unknown to the one
+// who sent it.
+class FaultEngine final : public storage::Engine {
+ public:
+  enum class LastCommit { kLost, kDone };
+
+  explicit FaultEngine(std::unique_ptr<storage::Engine> engine) : engine_(std::move(engine)) {}
+
+  void crash_at(int64_t commits, LastCommit last) {
+    left_ = commits;
+    last_ = last;
+  }
+  void revive() {
+    left_.reset();
+    dead_ = false;
+  }
+  [[nodiscard]] bool dead() const { return dead_; }
+  // Called with every batch that is about to be sent.
+  void watch(std::function<void(const storage::Batch&)> watcher) { watcher_ = std::move(watcher); }
+
+  [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
+
+  Task<storage::Commit> commit(storage::Batch batch) override {
+    if (dead_) co_return Dead();
+    if (watcher_ != nullptr) watcher_(batch);
+    const bool rehearsal = batch.mode == storage::Batch::Mode::kRehearse;
+    if (left_.has_value() && !rehearsal && *left_ == 0 && last_ == LastCommit::kLost) {
+      dead_ = true;
+      co_return Dead();
+    }
+    storage::Commit commit = co_await engine_->commit(std::move(batch));
+    if (!left_.has_value() || rehearsal || !commit.ok()) co_return commit;
+    if (*left_ == 0) {
+      dead_ = true;
+      co_return Dead();
+    }
+    --*left_;
+    co_return commit;
+  }
+
+  Task<absl::StatusOr<std::unique_ptr<storage::Snapshot>>> snapshot() override {
+    if (dead_) co_return absl::UnavailableError("crashed");
+    absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = co_await engine_->snapshot();
+    co_return snapshot;
+  }
+
+  Task<absl::StatusOr<storage::PurgeResult>> purge(Timestamp before, size_t limit) override {
+    absl::StatusOr<storage::PurgeResult> result = co_await engine_->purge(before, limit);
+    co_return result;
+  }
+
+  void on_commit(std::function<void(Revision)> listener) override {
+    engine_->on_commit(std::move(listener));
+  }
+
+ private:
+  static storage::Commit Dead() {
+    storage::Commit commit;
+    commit.status = absl::UnavailableError("crashed");
+    commit.failure.emplace().kind = storage::Failure::Kind::kUnavailable;
+    return commit;
+  }
+
+  std::unique_ptr<storage::Engine> engine_;
+  std::optional<int64_t> left_;
+  LastCommit last_ = LastCommit::kLost;
+  bool dead_ = false;
+  std::function<void(const storage::Batch&)> watcher_;
+};
+
+}  // namespace holdfast::store

@@ -44,7 +44,7 @@ tour() {
   say "6. Nothing dangles, nothing is half done"
   try fsck
   expect "fsck's exit code" 0 "$code"
-  kill -INT "$watcher"
+  kill "$watcher"
   wait "$watcher"
   say "Done. What was measured:"
   report
@@ -100,10 +100,10 @@ YAML
 }
 
 report() {
-  jq -c -n --slurpfile import "$data/import.json" --argjson watch "$(cat "$data/watch_events")" \
+  jq -c -n --slurpfile imported "$data/import.json" --argjson watch "$(cat "$data/watch_events")" \
     --argjson rss "$rss" --argjson libc6 "$libc6_referrers" --arg refused "$libc6_delete" \
     --argjson leaf "$leaf_deleted" --argjson cascade "$cascade_deleted" \
-    '$import[0] as $i | {packages: $i.packages, references: $i.references,
+    '$imported[0] as $i | {packages: $i.packages, references: $i.references,
       import_seconds: $i.seconds, requests_per_second: $i.requests_per_second,
       server_rss_mb: $rss, libc6_referrers: $libc6, libc6_delete: $refused,
       cycles_imported: $i.cycles, leaf_deleted: $leaf, cascade_deleted: $cascade,

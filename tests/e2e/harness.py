@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,12 @@ class Gone(Exception):
     """The server didn't answer: it may or may not have done what was asked."""
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 class Server:
     """One holdfastd on a data folder; may be killed and started again on the same data."""
 
@@ -52,7 +59,9 @@ class Server:
         self.http = None
         self.grpc = None
         self.config = self.folder / "holdfastd.yaml"
-        lines = ["listen:", "  grpc: 127.0.0.1:0", "  http: 127.0.0.1:0", "deployments:"]
+        # The same ports after every start, so that clients find it again.
+        lines = ["listen:", f"  grpc: 127.0.0.1:{free_port()}",
+                 f"  http: 127.0.0.1:{free_port()}", "deployments:"]
         for domain, protos in services.items():
             lines += [
                 f"  - service: {domain}",

@@ -51,7 +51,7 @@ std::string ToString(grpc::ByteBuffer& bytes) {
 bool Serialize(const pb::Message& message, grpc::ByteBuffer& bytes) {
   constexpr int kBlock = 64 * 1024;
   grpc::ProtoBufferWriter writer(&bytes, kBlock, static_cast<int>(message.ByteSizeLong()));
-  return message.SerializeToZeroCopyStream(&writer);
+  return message.SerializePartialToZeroCopyStream(&writer);
 }
 
 struct Shared {

@@ -1,5 +1,6 @@
 #include "holdfast/server/dispatcher.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <mutex>
@@ -143,6 +144,20 @@ class Gate {
   Signal changed_;
 };
 
+// Ends a stream at its deadline. Looks now and then whether it has ended before, so that little is
+// left of short streams with deadlines far off.
+Task<void> CancelAt(Env& env, Duration deadline, OneShot cancelled) {
+  constexpr Duration kLongestNap = Seconds(10);
+  while (!cancelled.is_set()) {
+    const int64_t left = deadline.value() - env.clock().monotonic().value();
+    if (left <= 0) {
+      cancelled.set();
+      co_return;
+    }
+    co_await env.sleep(Duration(std::min(left, kLongestNap.value())));
+  }
+}
+
 class DispatcherImpl final : public Dispatcher {
  public:
   DispatcherImpl(Env& env, std::vector<Deployment> deployments, DispatcherOptions options)
@@ -198,8 +213,13 @@ class DispatcherImpl final : public Dispatcher {
     absl::Status status = id.status();
     if (id.ok()) status = check(context, *request).status();
     if (status.ok()) {
+      if (context.deadline.has_value()) {
+        Spawn(env_, CancelAt(env_, *context.deadline, context.cancelled));
+      }
       status = co_await entry.handler->stream(context, std::move(request), responses);
     }
+    const bool late = is_late(context) && ReasonOf(status) == Reason::kCancelled;
+    if (late) status = MakeError(Reason::kDeadlineExceeded, "the stream's deadline has come");
     // Whoever waits for the end of this call may go.
     context.cancelled.set();
     const bool cut = gate_.draining() && ReasonOf(status) == Reason::kCancelled;
@@ -263,9 +283,13 @@ class DispatcherImpl final : public Dispatcher {
     return {&entry, context.peer, context.trace_id, absl::OkStatus(), env_.clock().monotonic()};
   }
 
+  [[nodiscard]] bool is_late(const CallContext& context) {
+    return context.deadline.has_value() && env_.clock().monotonic() >= *context.deadline;
+  }
+
   // An empty response is "go on".
   absl::StatusOr<MessagePtr> check(const CallContext& context, const pb::Message& request) {
-    if (context.deadline.has_value() && env_.clock().monotonic() >= *context.deadline) {
+    if (is_late(context)) {
       return MakeError(Reason::kDeadlineExceeded, "the deadline had passed before the work began");
     }
     HF_RETURN_IF_ERROR(CheckValues(request));

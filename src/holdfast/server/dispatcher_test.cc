@@ -49,6 +49,17 @@ TEST(Dispatcher, DoesNothingPastTheDeadline) {
               FailsWith(Reason::kResourceNotFound));
 }
 
+TEST(Dispatcher, EndsStreamsAtTheirDeadline) {
+  TestServer server;
+  const Duration deadline(server.env().clock().monotonic().value() + Seconds(60).value());
+  Stream& stream = server.stream("ProjectService/WatchProjects", Json::object(), deadline);
+  server.env().advance(Seconds(59));
+  EXPECT_FALSE(stream.ended.has_value());
+  server.env().advance(Seconds(1));
+  server.env().run_until_idle();
+  EXPECT_EQ(ReasonOf(stream.ended.value_or(absl::OkStatus())), Reason::kDeadlineExceeded);
+}
+
 TEST(Dispatcher, DrainsByEndingStreamsAndRefusingCalls) {
   TestServer server;
   Stream& stream = server.stream("ProjectService/WatchProjects", Json::object());

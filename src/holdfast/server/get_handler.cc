@@ -59,8 +59,8 @@ class BatchGetHandler final : public Handler {
         co_await host_.deployment.store->get(kind_, std::move(names));
     if (!read.ok()) co_return read.status();
     MessagePtr response = host_.new_message(response_);
-    for (const store::SharedMessage& resource : read->resources) {
-      AddResource(*response, resources_, *resource, mask);
+    for (store::SharedMessage& resource : read->resources) {
+      AddResource(*response, resources_, std::move(resource), mask);
     }
     SetRevision(*response, revision_, read->revision);
     co_return response;

@@ -67,18 +67,21 @@ class ListHandler final : public Handler {
     return query;
   }
 
+  [[nodiscard]] store::PageStart end_at(const pb::Message& resource,
+                                        const filter::OrderBy& order) const {
+    return {order.sort_key(resource), ResourceName(Text(resource, kind_.name_field))};
+  }
+
   absl::StatusOr<MessagePtr> respond(store::ListPage page, const filter::OrderBy& order,
                                      const filter::FieldMask& mask, const std::string& hash) const {
     MessagePtr response = host_.new_message(method_.response);
     size_t bytes = 0;
     for (size_t i = 0; i < page.resources.size(); ++i) {
-      const pb::Message& resource = *page.resources[i];
-      bytes += AddResource(*response, resources_, resource, mask).ByteSizeLong();
-      const bool last = i + 1 == page.resources.size();
-      if (bytes < kMaxResponseBytes || last) continue;
-      page.next = store::PageStart{order.sort_key(resource),
-                                   ResourceName(Text(resource, kind_.name_field))};
-      break;
+      bytes += page.resources[i]->ByteSizeLong();
+      const bool cut = bytes >= kMaxResponseBytes && i + 1 < page.resources.size();
+      if (cut) page.next = end_at(*page.resources[i], order);
+      AddResource(*response, resources_, std::move(page.resources[i]), mask);
+      if (cut) break;
     }
     SetRevision(*response, revision_, page.revision);
     if (page.next.has_value()) {

@@ -117,6 +117,7 @@ class Recorder final : public ResponseStream {
 struct Stream {
   Recorder recorder;
   OneShot cancelled;
+  std::optional<Duration> deadline;
   std::optional<absl::Status> ended;
 };
 
@@ -200,9 +201,11 @@ class TestServer {
   }
 
   // Starts a stream; it lives as long as the server.
-  Stream& stream(std::string_view name, const Json& json) {
+  Stream& stream(std::string_view name, const Json& json,
+                 std::optional<Duration> deadline = std::nullopt) {
     streams_.push_back(std::make_unique<Stream>());
     Stream& stream = *streams_.back();
+    stream.deadline = deadline;
     Spawn(env_, run(method(name), request(name, json), stream));
     env_.run_until_idle();
     return stream;
@@ -213,6 +216,7 @@ class TestServer {
                  Stream& stream) {
     CallContext context;
     context.cancelled = stream.cancelled;
+    context.deadline = stream.deadline;
     stream.ended = co_await dispatcher_->stream(info, context, std::move(message), stream.recorder);
   }
 

@@ -1,4 +1,4 @@
-#include "examples/network/cidr.h"
+#include "examples/network/hooks/cidr.h"
 
 #include <charconv>
 #include <string>

@@ -3,11 +3,15 @@
 // gets a virtual network id that no other has; subnets of one VPC don't overlap.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "holdfast/store/hooks.h"
 
 namespace holdfast::network {
+
+// Each is compared with all others of its VPC when it is saved.
+inline constexpr size_t kMaxSubnets = 250;
 
 struct NetworkOptions {
   // Virtual network ids are chosen from here, both ends included. RFC 7348 has 24 bits; the low

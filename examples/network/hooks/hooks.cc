@@ -1,5 +1,6 @@
-#include "examples/network/hooks.h"
+#include "examples/network/hooks/hooks.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -7,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "examples/network/cidr.h"
+#include "examples/network/hooks/cidr.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
@@ -28,10 +29,6 @@ std::string GetString(const Message& message, const char* field) {
   return message.GetReflection()->GetString(message,
                                             message.GetDescriptor()->FindFieldByName(field));
 }
-int64_t GetInt(const Message& message, const char* field) {
-  return message.GetReflection()->GetInt64(message,
-                                           message.GetDescriptor()->FindFieldByName(field));
-}
 
 const schema::Kind& KindOf(HookContext& context, std::string_view message_name) {
   const schema::Kind* kind = context.schema().find_kind(
@@ -47,8 +44,8 @@ WriteOp Creation(HookContext& context, std::string_view message_name, std::strin
   WriteOp op;
   op.type = WriteOp::Type::kCreate;
   op.kind = &kind;
-  op.name = ResourceName(absl::StrCat(ToAbsl(parent), "/", kind.patterns[0].collection(), "/",
-                                      ToAbsl(id)));
+  op.name = ResourceName(
+      absl::StrCat(ToAbsl(parent), "/", kind.patterns[0].collection(), "/", ToAbsl(id)));
   op.resource = context.schema().new_message(kind.message);
   return op;
 }
@@ -74,9 +71,10 @@ class VpcHook : public store::Hook {
 
   Task<absl::Status> on_save(HookContext& context, Message& vpc) override {
     if (context.before() != nullptr) co_return absl::OkStatus();  // an update keeps its id
-    absl::StatusOr<int64_t> vni = co_await ChooseVni(context);
+    absl::StatusOr<int64_t> vni = co_await choose_vni(context);
     if (!vni.ok()) co_return vni.status();
     const auto* field = vpc.GetDescriptor()->FindFieldByName("vni");
+    context.chose(field->name());
     vpc.GetReflection()->SetInt64(&vpc, field, *vni);
     co_return absl::OkStatus();
   }
@@ -88,21 +86,20 @@ class VpcHook : public store::Hook {
   }
 
  private:
-  // Random probes first: free ids are nearly everywhere. Then, in a small range, one after another.
-  Task<absl::StatusOr<int64_t>> ChooseVni(HookContext& context) {
+  // One id after another from a random place on: in a large range the first is nearly always free,
+  // a small one is looked through.
+  Task<absl::StatusOr<int64_t>> choose_vni(HookContext& context) {
     const int64_t size = options_.last_vni - options_.first_vni + 1;
-    const uint64_t start = context.env().random().next();
-    for (int64_t i = 0; i < size && i < kMaxProbes; ++i) {
-      const int64_t vni =
-          options_.first_vni +
-          static_cast<int64_t>((start + static_cast<uint64_t>(i)) % static_cast<uint64_t>(size));
+    const uint64_t start = context.env().random().next() % static_cast<uint64_t>(size);
+    for (int64_t i = 0; i < std::min(size, kMaxProbes); ++i) {
+      const int64_t vni = options_.first_vni + (static_cast<int64_t>(start) + i) % size;
       absl::StatusOr<bool> taken = co_await IsTaken(context, vni);
       if (!taken.ok()) co_return taken.status();
       if (!*taken) co_return vni;
     }
     ErrorDetails details;
-    details.quotas.push_back({"", "virtual network ids",
-                              absl::StrCat("none of ", size, " ids is free; delete a VPC")});
+    details.quotas.push_back(
+        {"", "virtual network ids", absl::StrCat("none of ", size, " ids is free; delete a VPC")});
     co_return MakeError(Reason::kLimitExceeded, "no free virtual network id; delete a VPC first",
                         std::move(details));
   }
@@ -158,8 +155,9 @@ class VpcHook : public store::Hook {
     context.add(absl::StrCat("firewall[", ToAbsl(id), "]"), std::move(rule));
   }
 
-  static constexpr int kAllow = 1;           // FirewallRule.Action.ALLOW
-  static constexpr int64_t kMaxProbes = 256;  // beyond, the range is as good as full
+  static constexpr int kAllow = 1;  // FirewallRule.Action.ALLOW
+  // So many taken ids one after another: the range is as good as full.
+  static constexpr int64_t kMaxProbes = 256;
   const NetworkOptions options_;
 };
 
@@ -167,40 +165,54 @@ class SubnetHook : public store::Hook {
  public:
   Task<absl::Status> on_save(HookContext& context, Message& subnet) override {
     const std::string text = GetString(subnet, "ipv4_range");
-    absl::StatusOr<Ipv4Range> range = ParseIpv4Range(text);
+    const absl::StatusOr<Ipv4Range> range = ParseIpv4Range(text);
     if (!range.ok()) {
-      co_return FieldError(Reason::kInvalidField, "subnet.ipv4_range",
-                           ToStd(range.status().message()));
+      co_return FieldError(Reason::kInvalidField, kField, ToStd(range.status().message()));
     }
     const std::string name = GetString(subnet, "name");
-    store::ListQuery query;
-    query.kind = &KindOf(context, "Subnet");
-    query.parent = name.substr(0, name.rfind("/subnets/"));
-    query.page_size = kMaxSubnets;
+    const std::string vpc = name.substr(0, name.rfind("/subnets/"));
     // Two subnets that are created at once must not both find their range free.
-    HF_CO_RETURN_IF_ERROR(co_await context.serialize_on(query.parent + "/subnets"));
-    absl::StatusOr<std::vector<store::SharedMessage>> siblings =
-        co_await context.list(std::move(query));
-    if (!siblings.ok()) co_return siblings.status();
-    for (const store::SharedMessage& sibling : *siblings) {
-      if (GetString(*sibling, "name") == name) continue;
-      HF_CO_RETURN_IF_ERROR(CheckApart(text, *range, *sibling));
+    const std::string lock = vpc + "/subnets";
+    absl::Status locked = co_await context.serialize_on(lock);
+    if (!locked.ok()) co_return locked;
+    absl::StatusOr<std::vector<store::SharedMessage>> subnets = co_await Subnets(context, vpc);
+    if (!subnets.ok()) co_return subnets.status();
+    for (const store::SharedMessage& other : *subnets) {
+      if (GetString(*other, "name") == name) continue;
+      HF_CO_RETURN_IF_ERROR(CheckApart(text, *range, *other));
     }
     co_return absl::OkStatus();
   }
 
  private:
-  static absl::Status CheckApart(const std::string& text, const Ipv4Range& range,
-                                 const Message& sibling) {
-    const std::string other_text = GetString(sibling, "ipv4_range");
-    absl::StatusOr<Ipv4Range> other = ParseIpv4Range(other_text);
-    if (!other.ok() || !range.overlaps(*other)) return absl::OkStatus();
-    return FieldError(Reason::kInvalidField, "subnet.ipv4_range",
-                      absl::StrCat(text, " overlaps ", other_text, " of ",
-                                   GetString(sibling, "name"), "; choose a free range"));
+  // Those there are, with the one that is being saved.
+  static Task<absl::StatusOr<std::vector<store::SharedMessage>>> Subnets(HookContext& context,
+                                                                         const std::string& vpc) {
+    store::ListQuery query;
+    query.kind = &KindOf(context, "Subnet");
+    query.parent = vpc;
+    query.page_size = kMaxSubnets + 1;
+    absl::StatusOr<std::vector<store::SharedMessage>> subnets =
+        co_await context.list(std::move(query));
+    if (!subnets.ok() || subnets->size() <= kMaxSubnets) co_return subnets;
+    ErrorDetails details;
+    details.quotas.push_back({"", vpc, absl::StrCat("has ", kMaxSubnets, " subnets already")});
+    co_return MakeError(Reason::kLimitExceeded,
+                        absl::StrCat(vpc, " has ", kMaxSubnets, " subnets; use another VPC"),
+                        std::move(details));
   }
 
-  static constexpr size_t kMaxSubnets = 1000;
+  static absl::Status CheckApart(const std::string& text, const Ipv4Range& range,
+                                 const Message& other) {
+    const std::string other_text = GetString(other, "ipv4_range");
+    const absl::StatusOr<Ipv4Range> other_range = ParseIpv4Range(other_text);
+    if (!other_range.ok() || !range.overlaps(*other_range)) return absl::OkStatus();
+    return FieldError(Reason::kInvalidField, kField,
+                      absl::StrCat(text, " overlaps ", other_text, " of ", GetString(other, "name"),
+                                   "; choose a free range"));
+  }
+
+  static constexpr char kField[] = "subnet.ipv4_range";
 };
 
 }  // namespace

@@ -32,8 +32,8 @@ class Importer {
     const auto start = std::chrono::steady_clock::now();
     HF_ASSIGN_OR_RETURN(suites_, remote_.list(remote_.suites(), ""));
     // Two at once: while one is decoded here the server is at the other.
-    auto sources = std::async(std::launch::async,
-                              [this] { return remote_.list(remote_.sources(), parent_); });
+    auto sources =
+        std::async(std::launch::async, [this] { return remote_.list(remote_.sources(), parent_); });
     HF_ASSIGN_OR_RETURN(packages_, remote_.list(remote_.packages(), parent_));
     HF_ASSIGN_OR_RETURN(sources_, sources.get());
     all_ = index_.sources.size() + index_.packages.size() - sources_.size() - packages_.size();

@@ -1,6 +1,6 @@
 // How deployments talk to each other: bytes to a method of another one, bytes back. What is between
-// them may lose a request, or its answer after it was acted on; UNAVAILABLE and DEADLINE_EXCEEDED say
-// nothing about which. Whoever calls must be able to repeat it.
+// them may lose a request, or its answer after it was acted on; UNAVAILABLE and DEADLINE_EXCEEDED
+// say nothing about which. Whoever calls must be able to repeat it.
 //
 // `env/manual_network.h` is the one for tests. The real one comes with its first user, the protocol
 // between deployments.
@@ -20,7 +20,8 @@ namespace holdfast {
 class Channel {
  public:
   virtual ~Channel() = default;
-  // `method` is a full name with leading slash. `timeout` counts from now; nullopt: the channel's own.
+  // `method` is a full name with leading slash. `timeout` counts from now; nullopt: the channel's
+  // own.
   virtual Task<absl::StatusOr<std::string>> call(std::string method, std::string request,
                                                  std::optional<Duration> timeout) = 0;
 };

@@ -42,8 +42,7 @@ class ManualNetwork::ManualChannel final : public Channel {
       co_return MakeError(Reason::kDatabaseUnavailable, "nobody answers at " + address_);
     }
     const std::shared_ptr<ChannelHandler> handler = found->second;
-    absl::StatusOr<std::string> answer =
-        co_await (*handler)(std::move(method), std::move(request));
+    absl::StatusOr<std::string> answer = co_await (*handler)(std::move(method), std::move(request));
     co_await state_->travel();
     if (state_->link_to(address_) != Link::kUp) co_return co_await lost(start, patience);
     if (state_->env.clock().monotonic().value() - start.value() > patience.value()) {

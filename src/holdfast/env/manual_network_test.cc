@@ -12,11 +12,11 @@ namespace {
 class ManualNetworkTest : public ::testing::Test {
  protected:
   std::shared_ptr<void> serve_echo() {
-    return network_.serve("b", [this](std::string method, std::string request)
-                                   -> Task<absl::StatusOr<std::string>> {
-      acted_on_.push_back(request);
-      co_return method + ":" + request;
-    });
+    return network_.serve(
+        "b", [this](std::string method, std::string request) -> Task<absl::StatusOr<std::string>> {
+          acted_on_.push_back(request);
+          co_return method + ":" + request;
+        });
   }
 
   absl::StatusOr<std::string> call(std::string request) {

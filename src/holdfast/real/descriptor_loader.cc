@@ -125,8 +125,7 @@ class Loader {
   absl::StatusOr<std::string> fetch(const rpc::ServerReflectionRequest& request) {
     HF_ASSIGN_OR_RETURN(const rpc::ServerReflectionResponse response, asker_.ask(request));
     std::string first;
-    for (const std::string& bytes :
-         response.file_descriptor_response().file_descriptor_proto()) {
+    for (const std::string& bytes : response.file_descriptor_response().file_descriptor_proto()) {
       pb::FileDescriptorProto file;
       if (!file.ParseFromString(bytes)) {
         return absl::InternalError("the server's descriptors can't be read");

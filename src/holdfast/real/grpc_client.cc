@@ -201,8 +201,8 @@ class ClientImpl final : public Client {
   static absl::Status parse(grpc::ByteBuffer& bytes, pb::Message& message) {
     grpc::ProtoBufferReader reader(&bytes);
     if (reader.status().ok() && message.ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
-    return absl::InternalError(absl::StrCat("the server's answer isn't a valid ",
-                                            message.GetDescriptor()->full_name()));
+    return absl::InternalError(
+        absl::StrCat("the server's answer isn't a valid ", message.GetDescriptor()->full_name()));
   }
 
   const std::shared_ptr<grpc::Channel> channel_;

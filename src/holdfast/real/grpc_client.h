@@ -46,8 +46,8 @@ class Client {
   using OnMessage = std::function<Next(const google::protobuf::Message&)>;
 
   // `address`: "localhost:7411", "unix:/run/holdfast.sock". UNAVAILABLE if nobody answers in time.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Client>> Connect(
-      const std::string& address, ConnectOptions options = {});
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address,
+                                                                       ConnectOptions options = {});
 
   virtual ~Client() = default;
 

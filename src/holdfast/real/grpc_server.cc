@@ -81,7 +81,8 @@ class Call final : public grpc::ServerGenericBidiReactor,
 
   void OnReadDone(bool ok) override {
     if (!ok) {
-      return Finish(ToGrpc(MakeError(Reason::kMalformedRequest, "the call came without a request")));
+      return Finish(
+          ToGrpc(MakeError(Reason::kMalformedRequest, "the call came without a request")));
     }
     ticket_ = shared_.admission.enter(in_.Length());
     if (ticket_ == nullptr) {
@@ -217,7 +218,8 @@ class Service final : public grpc::CallbackGenericService {
     context.peer = from.peer();
     const auto now = std::chrono::system_clock::now();
     if (from.deadline() != std::chrono::system_clock::time_point::max()) {
-      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(from.deadline() - now);
+      const auto left =
+          std::chrono::duration_cast<std::chrono::microseconds>(from.deadline() - now);
       context.deadline =
           Duration(shared_.env.clock().monotonic().value() + std::max<int64_t>(0, left.count()));
     }
@@ -258,8 +260,7 @@ class GrpcServerImpl final : public GrpcServer {
     builder.RegisterCallbackGenericService(&service_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
     builder.SetMaxSendMessageSize(-1);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-                               options.max_streams_per_connection);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
     // Two servers on one port would each get half of the connections.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     // Finds clients that have gone without a word; lets watching clients do the same.
@@ -287,8 +288,7 @@ class GrpcServerImpl final : public GrpcServer {
 
   void shutdown(Duration grace) override {
     if (server_ == nullptr) return;
-    server_->Shutdown(std::chrono::system_clock::now() +
-                      std::chrono::microseconds(grace.value()));
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(grace.value()));
     server_->Wait();
     server_.reset();
   }
@@ -305,8 +305,7 @@ class GrpcServerImpl final : public GrpcServer {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     Env& env, server::Dispatcher& dispatcher, std::vector<const pb::DescriptorPool*> pools,
     GrpcServerOptions options) {
-  auto server =
-      std::make_unique<GrpcServerImpl>(env, dispatcher, std::move(pools), options);
+  auto server = std::make_unique<GrpcServerImpl>(env, dispatcher, std::move(pools), options);
   if (absl::Status status = server->start(options); !status.ok()) return status;
   return server;
 }

@@ -151,7 +151,8 @@ TEST_F(GrpcTest, UnknownMethodsAreUnimplemented) {
 }
 
 TEST_F(GrpcTest, MalformedBytesAreRefused) {
-  // GetProject's `name` holds bytes that aren't UTF-8: a field of type bytes has the same wire form.
+  // GetProject's `name` holds bytes that aren't UTF-8: a field of type bytes has the same wire
+  // form.
   google::protobuf::FileDescriptorProto file;
   file.set_name("forged.proto");
   file.set_package("test.v1");
@@ -212,15 +213,15 @@ TEST_F(GrpcTest, StreamsBringChangesAsTheyHappen) {
   const std::string name = "test.v1.ProjectService.WatchProjects";
   int changes = 0;
   bool started = false;
-  const absl::Status status = client_->stream(
-      client_->find_method(name), *request(name, Json::object()), {.timeout = Seconds(20)},
-      [&](const google::protobuf::Message& message) {
-        const Json json = ToJson(message);
-        if (!started) given_project("p");
-        started = true;
-        if (json.contains("changes")) ++changes;
-        return changes > 0 ? Client::Next::kStop : Client::Next::kGoOn;
-      });
+  const absl::Status status =
+      client_->stream(client_->find_method(name), *request(name, Json::object()),
+                      {.timeout = Seconds(20)}, [&](const google::protobuf::Message& message) {
+                        const Json json = ToJson(message);
+                        if (!started) given_project("p");
+                        started = true;
+                        if (json.contains("changes")) ++changes;
+                        return changes > 0 ? Client::Next::kStop : Client::Next::kGoOn;
+                      });
   EXPECT_TRUE(status.ok()) << status.ToString();
 }
 
@@ -254,10 +255,9 @@ TEST_F(GrpcTest, ADrainEndsStreamsAndRefusesCalls) {
 
 TEST_F(GrpcTest, DeadlinesHold) {
   const std::string name = "test.v1.ProjectService.WatchProjects";
-  const absl::Status status =
-      client_->stream(client_->find_method(name), *request(name, Json::object()),
-                      {.timeout = Milliseconds(200)},
-                      [](const google::protobuf::Message&) { return Client::Next::kGoOn; });
+  const absl::Status status = client_->stream(
+      client_->find_method(name), *request(name, Json::object()), {.timeout = Milliseconds(200)},
+      [](const google::protobuf::Message&) { return Client::Next::kGoOn; });
   EXPECT_EQ(ReasonOf(status), Reason::kDeadlineExceeded);
 }
 
@@ -267,8 +267,9 @@ class SmallGrpcTest : public GrpcTest {
 };
 
 TEST_F(SmallGrpcTest, MoreBytesThanTheLimitAreTurnedAwayBeforeTheExecutor) {
-  const auto made = call("ProjectService.CreateProject",
-                         {{"projectId", "p"}, {"project", {{"displayName", std::string(2000, 'x')}}}});
+  const auto made =
+      call("ProjectService.CreateProject",
+           {{"projectId", "p"}, {"project", {{"displayName", std::string(2000, 'x')}}}});
   EXPECT_EQ(ReasonOf(made.status()), Reason::kOverloaded);
   EXPECT_TRUE(call("ProjectService.ListProjects", Json::object()).ok());
 }

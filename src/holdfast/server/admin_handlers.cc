@@ -62,9 +62,10 @@ class FsckHandler final : public Handler {
 
 std::vector<FixedMethod> MakeAdminMethods(const std::vector<Host>& hosts) {
   std::vector<FixedMethod> methods;
-  methods.push_back({admin::FsckRequest::descriptor()->file()->FindServiceByName("Admin")->method(0),
-                     {{"GET", "/holdfast.admin.v1/fsck", ""}},
-                     std::make_unique<FsckHandler>(hosts)});
+  methods.push_back(
+      {admin::FsckRequest::descriptor()->file()->FindServiceByName("Admin")->method(0),
+       {{"GET", "/holdfast.admin.v1/fsck", ""}},
+       std::make_unique<FsckHandler>(hosts)});
   return methods;
 }
 

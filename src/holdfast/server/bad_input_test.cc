@@ -41,38 +41,79 @@ std::vector<BadInput> Names() {
       {"MegabyteName", "VpcService/GetVpc", {{"name", long_name}}, reason, "name"},
       {"NameOfAnotherKind", "VpcService/GetVpc", {{"name", "projects/p"}}, reason, "name"},
       {"NameWithWildcard", "VpcService/GetVpc", {{"name", "projects/-/vpcs/v"}}, reason, "name"},
-      {"NameWithControlCharacter", "VpcService/GetVpc", {{"name", "projects/p/vpcs/v\n"}}, reason,
+      {"NameWithControlCharacter",
+       "VpcService/GetVpc",
+       {{"name", "projects/p/vpcs/v\n"}},
+       reason,
        "name"},
-      {"NameWithNul", "VpcService/GetVpc", {{"name", std::string("projects/p/vpcs/v\0", 18)}},
-       reason, "name"},
+      {"NameWithNul",
+       "VpcService/GetVpc",
+       {{"name", std::string("projects/p/vpcs/v\0", 18)}},
+       reason,
+       "name"},
       {"NameWithDots", "VpcService/GetVpc", {{"name", "projects/../vpcs/v"}}, reason, "name"},
       {"NameWithEmptySegment", "VpcService/GetVpc", {{"name", "projects//vpcs/v"}}, reason, "name"},
-      {"NameWithSlashAtTheEnd", "VpcService/GetVpc", {{"name", "projects/p/vpcs/v/"}}, reason,
+      {"NameWithSlashAtTheEnd",
+       "VpcService/GetVpc",
+       {{"name", "projects/p/vpcs/v/"}},
+       reason,
        "name"},
       {"DeleteNoName", "VpcService/DeleteVpc", Json::object(), reason, "name"},
-      {"UpdateNoName", "VpcService/UpdateVpc", {{"vpc", {{"display_name", "x"}}}}, reason,
+      {"UpdateNoName",
+       "VpcService/UpdateVpc",
+       {{"vpc", {{"display_name", "x"}}}},
+       reason,
        "vpc.name"},
-      {"BatchNameOfAnotherKind", "VpcService/BatchGetVpcs",
-       {{"names", {"projects/p/vpcs/v", "projects/p"}}}, reason, "names[1]"},
-      {"BatchNameTwice", "VpcService/BatchGetVpcs",
-       {{"names", {"projects/p/vpcs/v", "projects/p/vpcs/v"}}}, reason, "names[1]"},
+      {"BatchNameOfAnotherKind",
+       "VpcService/BatchGetVpcs",
+       {{"names", {"projects/p/vpcs/v", "projects/p"}}},
+       reason,
+       "names[1]"},
+      {"BatchNameTwice",
+       "VpcService/BatchGetVpcs",
+       {{"names", {"projects/p/vpcs/v", "projects/p/vpcs/v"}}},
+       reason,
+       "names[1]"},
       {"NoParent", "VpcService/ListVpcs", Json::object(), reason, "parent"},
-      {"ParentOfAnotherKind", "VpcService/ListVpcs", {{"parent", "organizations/o"}}, reason,
+      {"ParentOfAnotherKind",
+       "VpcService/ListVpcs",
+       {{"parent", "organizations/o"}},
+       reason,
        "parent"},
-      {"TopLevelWithParent", "ProjectService/ListProjects", {{"parent", "projects/p"}}, reason,
+      {"TopLevelWithParent",
+       "ProjectService/ListProjects",
+       {{"parent", "projects/p"}},
+       reason,
        "parent"},
       {"CreateBelowWildcard", "VpcService/CreateVpc", NewVpc({{"parent", "projects/-"}}), reason,
        "parent"},
       {"WatchNoParent", "VpcService/WatchVpcs", Json::object(), reason, "parent"},
-      {"ExplainUnknownKind", "References/ExplainDelete", {{"name", "planets/mars"}}, reason, "name"},
-      {"ExplainNoName", "References/ExplainDelete", Json::object(), reason, "name"},
-      {"ReferrersOfUnknownKind", "References/ListReferrers", {{"name", "planets/mars"}}, reason,
+      {"ExplainUnknownKind",
+       "References/ExplainDelete",
+       {{"name", "planets/mars"}},
+       reason,
        "name"},
-      {"ReferrersOfMegabyteName", "References/ListReferrers", {{"name", long_name}}, reason, "name"},
-      {"ShadowOfUnknownKind", "holdfast.mixin.v1.SchemaMixin/GetResourceShadow",
-       {{"name", "resourceShadows/planets/mars"}}, reason, "name"},
-      {"ShadowWithoutPrefix", "holdfast.mixin.v1.SchemaMixin/GetResourceShadow",
-       {{"name", "projects/p"}}, reason, "name"},
+      {"ExplainNoName", "References/ExplainDelete", Json::object(), reason, "name"},
+      {"ReferrersOfUnknownKind",
+       "References/ListReferrers",
+       {{"name", "planets/mars"}},
+       reason,
+       "name"},
+      {"ReferrersOfMegabyteName",
+       "References/ListReferrers",
+       {{"name", long_name}},
+       reason,
+       "name"},
+      {"ShadowOfUnknownKind",
+       "holdfast.mixin.v1.SchemaMixin/GetResourceShadow",
+       {{"name", "resourceShadows/planets/mars"}},
+       reason,
+       "name"},
+      {"ShadowWithoutPrefix",
+       "holdfast.mixin.v1.SchemaMixin/GetResourceShadow",
+       {{"name", "projects/p"}},
+       reason,
+       "name"},
   };
 }
 
@@ -87,19 +128,31 @@ std::vector<BadInput> Fields() {
       {"IdIsWildcard", "VpcService/CreateVpc", NewVpc({{"vpc_id", "-"}}), reason, "vpc_id"},
       {"LongId", "VpcService/CreateVpc", NewVpc({{"vpc_id", std::string(257, 'x')}}), reason,
        "vpc_id"},
-      {"NoResource", "VpcService/CreateVpc", {{"parent", "projects/p"}, {"vpc_id", "v"}}, reason,
+      {"NoResource",
+       "VpcService/CreateVpc",
+       {{"parent", "projects/p"}, {"vpc_id", "v"}},
+       reason,
        "vpc"},
       {"UpdateNoResource", "VpcService/UpdateVpc", Json::object(), reason, "vpc"},
       {"LongRequestId", "VpcService/CreateVpc", NewVpc({{"request_id", std::string(129, 'x')}}),
        reason, "request_id"},
       {"UnprintableRequestId", "VpcService/CreateVpc", NewVpc({{"request_id", "a\x01"}}), reason,
        "request_id"},
-      {"NegativePageSize", "VpcService/ListVpcs", {{"parent", "projects/p"}, {"page_size", -1}},
-       reason, "page_size"},
-      {"NegativeWatchPage", "VpcService/WatchVpcs", {{"parent", "projects/p"}, {"page_size", -1}},
-       reason, "page_size"},
-      {"NegativeSamples", "References/ExplainDelete", {{"name", "projects/p"}, {"samples", -1}},
-       reason, "samples"},
+      {"NegativePageSize",
+       "VpcService/ListVpcs",
+       {{"parent", "projects/p"}, {"page_size", -1}},
+       reason,
+       "page_size"},
+      {"NegativeWatchPage",
+       "VpcService/WatchVpcs",
+       {{"parent", "projects/p"}, {"page_size", -1}},
+       reason,
+       "page_size"},
+      {"NegativeSamples",
+       "References/ExplainDelete",
+       {{"name", "projects/p"}, {"samples", -1}},
+       reason,
+       "samples"},
       {"BatchOfNothing", "VpcService/BatchGetVpcs", Json::object(), reason, "names"},
       {"BatchOfTooMany", "VpcService/BatchGetVpcs", {{"names", many}}, reason, "names"},
       {"UnknownEnumValue", "InstanceService/CreateInstance", Instance({{"size", 99}}), reason,
@@ -119,13 +172,25 @@ std::vector<BadInput> Fields() {
       {"InnerId", "Transactions/Transact",
        Operations({{"create_project", {{"project_id", "/"}, {"project", Json::object()}}}}), reason,
        "operations[0].create_project.project_id"},
-      {"UnknownService", "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
-       {{"service", "other.example.com"}}, reason, "service"},
-      {"UnknownVersion", "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
-       {{"service", "test.example.com"}, {"version", "v9"}}, reason, "version"},
-      {"UnknownKind", "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
-       {{"service", "test.example.com"}, {"kind", "test.example.com/Planet"}}, reason, "kind"},
-      {"FsckOfUnknownService", "holdfast.admin.v1.Admin/Fsck", {{"service", "other"}}, reason,
+      {"UnknownService",
+       "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
+       {{"service", "other.example.com"}},
+       reason,
+       "service"},
+      {"UnknownVersion",
+       "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
+       {{"service", "test.example.com"}, {"version", "v9"}},
+       reason,
+       "version"},
+      {"UnknownKind",
+       "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
+       {{"service", "test.example.com"}, {"kind", "test.example.com/Planet"}},
+       reason,
+       "kind"},
+      {"FsckOfUnknownService",
+       "holdfast.admin.v1.Admin/Fsck",
+       {{"service", "other"}},
+       reason,
        "service"},
   };
 }
@@ -142,29 +207,43 @@ std::vector<BadInput> Expressions() {
        "filter"},
       {"FilterSyntax", "VpcService/ListVpcs", with("filter", "a = ("), Reason::kInvalidFilter,
        "filter"},
-      {"WatchFilter", "VpcService/WatchVpcs", with("filter", "nothing = 1"),
-       Reason::kInvalidFilter, "filter"},
+      {"WatchFilter", "VpcService/WatchVpcs", with("filter", "nothing = 1"), Reason::kInvalidFilter,
+       "filter"},
       {"OrderBy", "VpcService/ListVpcs", with("order_by", "nothing"), Reason::kInvalidOrderBy,
        "order_by"},
       {"ReadMask", "VpcService/ListVpcs", with("read_mask", "nothing"), Reason::kInvalidMask,
        "read_mask"},
-      {"GetReadMask", "ProjectService/GetProject",
-       {{"name", "projects/p"}, {"read_mask", "nothing"}}, Reason::kInvalidMask, "read_mask"},
-      {"UpdateMask", "ProjectService/UpdateProject",
-       {{"project", {{"name", "projects/p"}}}, {"update_mask", "nothing"}}, Reason::kInvalidMask,
+      {"GetReadMask",
+       "ProjectService/GetProject",
+       {{"name", "projects/p"}, {"read_mask", "nothing"}},
+       Reason::kInvalidMask,
+       "read_mask"},
+      {"UpdateMask",
+       "ProjectService/UpdateProject",
+       {{"project", {{"name", "projects/p"}}}, {"update_mask", "nothing"}},
+       Reason::kInvalidMask,
        "update_mask"},
       {"ForgedPageToken", "VpcService/ListVpcs", with("page_token", "Zm9yZ2Vk"),
        Reason::kInvalidPageToken, "page_token"},
-      {"ForgedReferrersToken", "References/ListReferrers",
-       {{"name", "projects/p"}, {"page_token", "x"}}, Reason::kInvalidPageToken, "page_token"},
-      {"ForgedShadowsToken", "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
-       {{"page_token", "x"}}, Reason::kInvalidPageToken, "page_token"},
+      {"ForgedReferrersToken",
+       "References/ListReferrers",
+       {{"name", "projects/p"}, {"page_token", "x"}},
+       Reason::kInvalidPageToken,
+       "page_token"},
+      {"ForgedShadowsToken",
+       "holdfast.mixin.v1.SchemaMixin/ListResourceShadows",
+       {{"page_token", "x"}},
+       Reason::kInvalidPageToken,
+       "page_token"},
       {"ForgedResumeToken", "VpcService/WatchVpcs", with("resume_token", "Zm9yZ2Vk"),
        Reason::kInvalidResumeToken, "resume_token"},
       {"MegabyteToken", "VpcService/WatchVpcs", with("resume_token", std::string(1 << 20, 'A')),
        Reason::kInvalidResumeToken, "resume_token"},
-      {"ForgedShadowsResumeToken", "holdfast.mixin.v1.SchemaMixin/WatchResourceShadows",
-       {{"resume_token", "x"}}, Reason::kInvalidResumeToken, "resume_token"},
+      {"ForgedShadowsResumeToken",
+       "holdfast.mixin.v1.SchemaMixin/WatchResourceShadows",
+       {{"resume_token", "x"}},
+       Reason::kInvalidResumeToken,
+       "resume_token"},
   };
 }
 
@@ -239,41 +318,42 @@ TEST(BadInput, TooManyOperationsAreRefusedAtTheLimit) {
 TEST(BadInput, ValuesThatNobodyCouldShowAreRefused) {
   TestServer server;
   const auto with = [&server](const std::function<void(google::protobuf::Message&)>& change) {
-    auto request = server.request("InstanceService/CreateInstance",
-                                  {{"parent", "projects/p"},
-                                   {"instance_id", "i"},
-                                   {"instance", {{"boot_time", "2024-01-01T00:00:00Z"},
-                                                 {"uptime", "1s"},
-                                                 {"extra", {{"a", 1}}}}}});
+    auto request = server.request(
+        "InstanceService/CreateInstance",
+        {{"parent", "projects/p"},
+         {"instance_id", "i"},
+         {"instance",
+          {{"boot_time", "2024-01-01T00:00:00Z"}, {"uptime", "1s"}, {"extra", {{"a", 1}}}}}});
     const auto* field = request->GetDescriptor()->FindFieldByName("instance");
     change(*request->GetReflection()->MutableMessage(request.get(), field));
     return server.call("InstanceService/CreateInstance", std::move(request));
   };
   const auto part = [](google::protobuf::Message& message, const char* name) {
-    return message.GetReflection()->MutableMessage(
-        &message, message.GetDescriptor()->FindFieldByName(name));
+    return message.GetReflection()->MutableMessage(&message,
+                                                   message.GetDescriptor()->FindFieldByName(name));
   };
   EXPECT_THAT(with([&](auto& instance) {
                 static_cast<google::protobuf::Timestamp*>(part(instance, "boot_time"))
                     ->set_seconds(std::numeric_limits<int64_t>::max());
               }),
               Refuses(Reason::kInvalidField, "instance.boot_time"));
-  EXPECT_THAT(with([&](auto& instance) {
-                static_cast<google::protobuf::Timestamp*>(part(instance, "boot_time"))
-                    ->set_nanos(-1);
-              }),
-              Refuses(Reason::kInvalidField, "instance.boot_time"));
+  EXPECT_THAT(
+      with([&](auto& instance) {
+        static_cast<google::protobuf::Timestamp*>(part(instance, "boot_time"))->set_nanos(-1);
+      }),
+      Refuses(Reason::kInvalidField, "instance.boot_time"));
   EXPECT_THAT(with([&](auto& instance) {
                 static_cast<google::protobuf::Duration*>(part(instance, "uptime"))
                     ->set_nanos(std::numeric_limits<int32_t>::min());
               }),
               Refuses(Reason::kInvalidField, "instance.uptime"));
-  EXPECT_THAT(with([&](auto& instance) {
-                auto& fields =
-                    *static_cast<google::protobuf::Struct*>(part(instance, "extra"))->mutable_fields();
-                fields["a"].set_number_value(std::numeric_limits<double>::quiet_NaN());
-              }),
-              FailsWith(Reason::kInvalidField));
+  EXPECT_THAT(
+      with([&](auto& instance) {
+        auto& fields =
+            *static_cast<google::protobuf::Struct*>(part(instance, "extra"))->mutable_fields();
+        fields["a"].set_number_value(std::numeric_limits<double>::quiet_NaN());
+      }),
+      FailsWith(Reason::kInvalidField));
 }
 
 // What the bytes of a request can be, beside well-formed.

@@ -28,34 +28,31 @@ TEST(Create, ChoosesThePatternByTheParent) {
   TestServer server;
   server.must("OrganizationService/CreateOrganization",
               {{"organization_id", "o"}, {"organization", Json::object()}});
-  const Json folder = server.must(
-      "FolderService/CreateFolder",
-      {{"parent", "organizations/o"}, {"folder_id", "f"}, {"folder", Json::object()}});
+  const Json folder =
+      server.must("FolderService/CreateFolder",
+                  {{"parent", "organizations/o"}, {"folder_id", "f"}, {"folder", Json::object()}});
   EXPECT_EQ(folder.at("name"), "organizations/o/folders/f");
 }
 
 TEST(Create, OfANameThatIsTakenFails) {
   TestServer server;
   server.given_project("p");
-  const Answer again =
-      server.call("ProjectService/CreateProject",
-                  {{"project_id", "p"}, {"project", Json::object()}});
+  const Answer again = server.call("ProjectService/CreateProject",
+                                   {{"project_id", "p"}, {"project", Json::object()}});
   EXPECT_THAT(again, FailsWith(Reason::kResourceExists));
   EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(again.status)->resource_name(), "projects/p");
 }
 
 TEST(Create, WithoutItsParentFails) {
   TestServer server;
-  EXPECT_THAT(server.call("VpcService/CreateVpc", {{"parent", "projects/none"},
-                                                   {"vpc_id", "v"},
-                                                   {"vpc", Json::object()}}),
+  EXPECT_THAT(server.call("VpcService/CreateVpc",
+                          {{"parent", "projects/none"}, {"vpc_id", "v"}, {"vpc", Json::object()}}),
               FailsWith(Reason::kParentNotFound));
 }
 
 TEST(Create, WithValidateOnlyChecksAndChangesNothing) {
   TestServer server;
-  const Json request = {
-      {"project_id", "p"}, {"project", Json::object()}, {"validate_only", true}};
+  const Json request = {{"project_id", "p"}, {"project", Json::object()}, {"validate_only", true}};
   const Answer answer = server.call("ProjectService/CreateProject", request);
   ASSERT_THAT(answer, Succeeds());
   EXPECT_EQ(answer["name"], "projects/p");
@@ -68,8 +65,7 @@ TEST(Create, WithValidateOnlyChecksAndChangesNothing) {
 
 TEST(Create, WithARequestIdHappensOnce) {
   TestServer server;
-  const Json request = {
-      {"project_id", "p"}, {"project", Json::object()}, {"request_id", "once"}};
+  const Json request = {{"project_id", "p"}, {"project", Json::object()}, {"request_id", "once"}};
   const Json first = server.must("ProjectService/CreateProject", request);
   EXPECT_EQ(server.must("ProjectService/CreateProject", request), first);
   const Json other = {{"project_id", "q"}, {"project", Json::object()}, {"request_id", "once"}};
@@ -91,12 +87,12 @@ TEST(BatchGet, ReturnsAllInTheOrderAskedAtOneRevision) {
   HF_COVERS("S24");
   TestServer server;
   for (const char* id : {"a", "b", "c"}) server.given_project(id);
-  const Json found = server.must("ProjectService/BatchGetProjects",
-                                 {{"names", {"projects/c", "projects/a"}}});
+  const Json found =
+      server.must("ProjectService/BatchGetProjects", {{"names", {"projects/c", "projects/a"}}});
   EXPECT_THAT(Names(found.at("projects")), ElementsAre("projects/c", "projects/a"));
   EXPECT_FALSE(found.at("revision").get<std::string>().empty());
-  const Answer missing = server.call("ProjectService/BatchGetProjects",
-                                     {{"names", {"projects/a", "projects/none"}}});
+  const Answer missing =
+      server.call("ProjectService/BatchGetProjects", {{"names", {"projects/a", "projects/none"}}});
   EXPECT_THAT(missing, FailsWith(Reason::kResourceNotFound));
   EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(missing.status)->resource_name(), "projects/none");
 }
@@ -122,14 +118,14 @@ TEST(List, GoesThroughACollectionPageByPage) {
   std::string token;
   int pages = 0;
   do {
-    const Json page = server.must("ProjectService/ListProjects",
-                                  {{"page_size", 2}, {"page_token", token}});
+    const Json page =
+        server.must("ProjectService/ListProjects", {{"page_size", 2}, {"page_token", token}});
     for (const std::string& name : Names(page.at("projects"))) all.push_back(name);
     token = page.value("next_page_token", "");
     ++pages;
   } while (!token.empty());
-  EXPECT_THAT(all, ElementsAre("projects/a", "projects/b", "projects/c", "projects/d",
-                               "projects/e"));
+  EXPECT_THAT(all,
+              ElementsAre("projects/a", "projects/b", "projects/c", "projects/d", "projects/e"));
   EXPECT_EQ(pages, 3);
 }
 
@@ -171,8 +167,8 @@ TEST(List, CutsPagesThatClientsCouldNotTake) {
   }
   const Json page = server.must("ProjectService/ListProjects", Json::object());
   EXPECT_THAT(page.at("projects"), SizeIs(3));
-  const Json rest = server.must("ProjectService/ListProjects",
-                                {{"page_token", page.at("next_page_token")}});
+  const Json rest =
+      server.must("ProjectService/ListProjects", {{"page_token", page.at("next_page_token")}});
   EXPECT_THAT(Names(rest.at("projects")), ElementsAre("projects/d", "projects/e"));
 }
 
@@ -187,9 +183,9 @@ TEST(Update, ChangesWhatTheMaskNames) {
   TestServer server;
   server.must("ProjectService/CreateProject",
               {{"project_id", "p"}, {"project", {{"display_name", "P"}, {"code", "c"}}}});
-  const Json updated = server.must("ProjectService/UpdateProject",
-                                   {{"project", {{"name", "projects/p"}, {"code", "d"}}},
-                                    {"update_mask", "code,displayName"}});
+  const Json updated = server.must(
+      "ProjectService/UpdateProject",
+      {{"project", {{"name", "projects/p"}, {"code", "d"}}}, {"update_mask", "code,displayName"}});
   EXPECT_EQ(updated.at("code"), "d");
   EXPECT_FALSE(updated.contains("display_name"));
   EXPECT_EQ(updated.at("metadata").at("resource_version"), "2");
@@ -256,9 +252,9 @@ TEST(Delete, TakesTheResourceAway) {
 TEST(Delete, ComparesTheEtag) {
   TestServer server;
   server.given_project("p");
-  EXPECT_THAT(server.call("ProjectService/DeleteProject",
-                          {{"name", "projects/p"}, {"etag", "another"}}),
-              FailsWith(Reason::kEtagMismatch));
+  EXPECT_THAT(
+      server.call("ProjectService/DeleteProject", {{"name", "projects/p"}, {"etag", "another"}}),
+      FailsWith(Reason::kEtagMismatch));
 }
 
 TEST(Delete, IsRefusedWhileSomethingRefersToIt) {
@@ -281,9 +277,9 @@ TEST(Delete, WithForceTakesChildrenThatWouldBlock) {
   const Json request = {{"name", "projects/p"}};
   EXPECT_THAT(server.call("ProjectService/DeleteProject", request),
               FailsWith(Reason::kDeleteBlocked));
-  EXPECT_THAT(server.call("ProjectService/DeleteProject",
-                          {{"name", "projects/p"}, {"force", true}}),
-              Succeeds());
+  EXPECT_THAT(
+      server.call("ProjectService/DeleteProject", {{"name", "projects/p"}, {"force", true}}),
+      Succeeds());
 }
 
 TEST(Delete, WithAPlanDoesThatOrNothing) {
@@ -304,9 +300,8 @@ TEST(Limits, AreErrorsWithTheQuota) {
   TestServer server;
   server.given_project("p");
   for (const char* id : {"a", "b", "c"}) server.given_vpc("p", id);
-  const Answer full = server.call("VpcService/CreateVpc", {{"parent", "projects/p"},
-                                                           {"vpc_id", "d"},
-                                                           {"vpc", Json::object()}});
+  const Answer full = server.call(
+      "VpcService/CreateVpc", {{"parent", "projects/p"}, {"vpc_id", "d"}, {"vpc", Json::object()}});
   EXPECT_THAT(full, FailsWith(Reason::kLimitExceeded));
   EXPECT_TRUE(DetailOf<google::rpc::QuotaFailure>(full.status).has_value());
 }
@@ -322,11 +317,11 @@ TEST(Unique, ValuesAreTakenOnce) {
 TEST(Reference, MustBeThere) {
   TestServer server;
   server.given_project("p");
-  EXPECT_THAT(server.call("VpcService/CreateVpc",
-                          {{"parent", "projects/p"},
-                           {"vpc_id", "v"},
-                           {"vpc", {{"gateway", "projects/p/gateways/none"}}}}),
-              FailsWith(Reason::kReferenceNotFound));
+  EXPECT_THAT(
+      server.call("VpcService/CreateVpc", {{"parent", "projects/p"},
+                                           {"vpc_id", "v"},
+                                           {"vpc", {{"gateway", "projects/p/gateways/none"}}}}),
+      FailsWith(Reason::kReferenceNotFound));
 }
 
 }  // namespace

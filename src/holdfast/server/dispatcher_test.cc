@@ -113,7 +113,8 @@ TEST(Dispatcher, TellsEachCallToWhoeverLogs) {
   CallContext context;
   context.peer = "someone";
   (void)server.call("ProjectService/GetProject", {{"name", "projects/p"}}, context);
-  EXPECT_THAT(calls, ::testing::ElementsAre("/test.v1.ProjectService/GetProject someone NOT_FOUND"));
+  EXPECT_THAT(calls,
+              ::testing::ElementsAre("/test.v1.ProjectService/GetProject someone NOT_FOUND"));
 }
 
 TEST(Fsck, ReadsWhatIsServed) {

@@ -71,15 +71,14 @@ class BatchGetHandler final : public Handler {
     const pb::Reflection& reflection = *request.GetReflection();
     const std::string parent = Text(request, fields_.parent);
     if (!parent.empty()) {
-      HF_RETURN_IF_ERROR(
-          FindCollection(kind_, parent, "parent", Wildcards::kAllowed).status());
+      HF_RETURN_IF_ERROR(FindCollection(kind_, parent, "parent", Wildcards::kAllowed).status());
     }
     const int count = reflection.FieldSize(request, fields_.names);
     if (count == 0) return FieldError(Reason::kInvalidField, "names", "is required");
     if (count > static_cast<int>(kMaxBatchGet)) {
-      return FieldError(Reason::kInvalidField, "names",
-                        absl::StrCat("has ", count, " names; at most ", kMaxBatchGet,
-                                     " are allowed"));
+      return FieldError(
+          Reason::kInvalidField, "names",
+          absl::StrCat("has ", count, " names; at most ", kMaxBatchGet, " are allowed"));
     }
     std::vector<ResourceName> names;
     std::set<ResourceName> seen;

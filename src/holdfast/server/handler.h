@@ -54,12 +54,10 @@ struct FixedMethod {
 // By verb: Get and BatchGet; List; Create, Update and Delete; Transact; ExplainDelete and
 // ListReferrers; Watch of one and of a collection.
 [[nodiscard]] std::unique_ptr<Handler> MakeGetHandler(Host host, const schema::Method& method);
-[[nodiscard]] std::unique_ptr<Handler> MakeBatchGetHandler(Host host,
-                                                           const schema::Method& method);
+[[nodiscard]] std::unique_ptr<Handler> MakeBatchGetHandler(Host host, const schema::Method& method);
 [[nodiscard]] std::unique_ptr<Handler> MakeListHandler(Host host, const schema::Method& method);
 [[nodiscard]] std::unique_ptr<Handler> MakeWriteHandler(Host host, const schema::Method& method);
-[[nodiscard]] std::unique_ptr<Handler> MakeTransactHandler(Host host,
-                                                           const schema::Method& method);
+[[nodiscard]] std::unique_ptr<Handler> MakeTransactHandler(Host host, const schema::Method& method);
 [[nodiscard]] std::unique_ptr<Handler> MakeExplainDeleteHandler(Host host,
                                                                 const schema::Method& method);
 [[nodiscard]] std::unique_ptr<Handler> MakeListReferrersHandler(Host host,

@@ -49,8 +49,7 @@ class ListHandler final : public Handler {
     store::ListQuery query;
     query.kind = &kind_;
     query.parent = Text(request, fields_.parent);
-    HF_RETURN_IF_ERROR(
-        FindCollection(kind_, query.parent, "parent", Wildcards::kAllowed).status());
+    HF_RETURN_IF_ERROR(FindCollection(kind_, query.parent, "parent", Wildcards::kAllowed).status());
     HF_ASSIGN_OR_RETURN(query.page_size,
                         ReadPageSize(request, fields_.page_size, kDefaultPageSize));
     HF_ASSIGN_OR_RETURN(query.filter,
@@ -62,8 +61,7 @@ class ListHandler final : public Handler {
     if (token.empty()) return query;
     HF_ASSIGN_OR_RETURN(PagePosition position, OpenPage(host_.deployment, hash, 2, token));
     at_least = position.revision;
-    query.after =
-        store::PageStart{std::move(position.parts[0]), ResourceName(position.parts[1])};
+    query.after = store::PageStart{std::move(position.parts[0]), ResourceName(position.parts[1])};
     return query;
   }
 

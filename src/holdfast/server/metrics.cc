@@ -71,13 +71,14 @@ void Metrics::add_reader(std::string_view name, std::string_view help, Labels la
   series(name, "gauge", help, labels).read = std::move(read);
 }
 
-void Metrics::AppendHistogram(std::string& out, const std::string& name,
-                              const std::string& labels, const Histogram& histogram) {
+void Metrics::AppendHistogram(std::string& out, const std::string& name, const std::string& labels,
+                              const Histogram& histogram) {
   const std::string comma = labels.empty() ? "" : ",";
   int64_t below = 0;
   for (size_t i = 0; i <= Histogram::kBounds.size(); ++i) {
     below += histogram.buckets_[i].load(std::memory_order_relaxed);
-    const std::string bound = i < Histogram::kBounds.size() ? Seconds(Histogram::kBounds[i]) : "+Inf";
+    const std::string bound =
+        i < Histogram::kBounds.size() ? Seconds(Histogram::kBounds[i]) : "+Inf";
     absl::StrAppend(&out, name, "_bucket{", labels, comma, "le=\"", bound, "\"} ", below, "\n");
   }
   absl::StrAppend(&out, name, "_sum", Braced(labels), " ",

@@ -46,9 +46,8 @@ class Gauge {
 class Histogram {
  public:
   // Upper bounds in microseconds: 100 us to 10 s.
-  static constexpr std::array<int64_t, 11> kBounds = {100,     500,     1'000,     5'000,
-                                                      10'000,  50'000,  100'000,   500'000,
-                                                      1000000, 5000000, 10'000'000};
+  static constexpr std::array<int64_t, 11> kBounds = {
+      100, 500, 1'000, 5'000, 10'000, 50'000, 100'000, 500'000, 1000000, 5000000, 10'000'000};
 
   void observe(Duration took);
   [[nodiscard]] int64_t count() const { return count_.load(std::memory_order_relaxed); }
@@ -91,8 +90,8 @@ class Metrics {
 
   Series& series(std::string_view name, std::string_view type, std::string_view help,
                  const Labels& labels);
-  static void AppendHistogram(std::string& out, const std::string& name,
-                              const std::string& labels, const Histogram& histogram);
+  static void AppendHistogram(std::string& out, const std::string& name, const std::string& labels,
+                              const Histogram& histogram);
 
   mutable std::mutex mutex_;
   std::map<std::string, Family, std::less<>> families_;

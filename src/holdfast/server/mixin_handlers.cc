@@ -40,8 +40,8 @@ mixin::ResourceShadow::State ToProto(storage::RowState state) {
 
 void FillPending(uint32_t pending, mixin::ResourceShadow& out) {
   const std::pair<uint32_t, const char*> names[] = {
-      {storage::kPendingExpand, "EXPAND"},   {storage::kPendingUnset, "UNSET"},
-      {storage::kPendingRemove, "REMOVE"},   {storage::kPendingConfirm, "CONFIRM"},
+      {storage::kPendingExpand, "EXPAND"}, {storage::kPendingUnset, "UNSET"},
+      {storage::kPendingRemove, "REMOVE"}, {storage::kPendingConfirm, "CONFIRM"},
       {storage::kPendingOwners, "OWNERS"},
   };
   for (const auto& [bit, name] : names) {
@@ -130,10 +130,9 @@ class GetShadowHandler final : public MixinHandler {
       co_return FieldError(Reason::kInvalidName, "name",
                            "must be like \"resourceShadows/\" and the resource's name");
     }
-    HF_CO_ASSIGN_OR_RETURN(
-        const ResourceKey key,
-        ReadKey(*host->deployment.schema, *host->deployment.service,
-                request.name().substr(kPrefix.size()), "name"));
+    HF_CO_ASSIGN_OR_RETURN(const ResourceKey key,
+                           ReadKey(*host->deployment.schema, *host->deployment.service,
+                                   request.name().substr(kPrefix.size()), "name"));
     const absl::StatusOr<store::Shadow> shadow = co_await host->deployment.store->shadow(key);
     if (!shadow.ok()) co_return shadow.status();
     auto response = std::make_unique<mixin::ResourceShadow>();
@@ -162,7 +161,8 @@ class ListShadowsHandler final : public MixinHandler {
                              OpenPage(host->deployment, hash, 2, request.page_token()));
       after = ResourceKey{KindName(position.parts[0]), ResourceName(position.parts[1])};
     }
-    const auto deleted = request.show_deleted() ? store::ShowDeleted::kYes : store::ShowDeleted::kNo;
+    const auto deleted =
+        request.show_deleted() ? store::ShowDeleted::kYes : store::ShowDeleted::kNo;
     const absl::StatusOr<store::ShadowPage> page = co_await host->deployment.store->shadows(
         kind, after, std::min(size, kMaxShadowPage), deleted);
     if (!page.ok()) co_return page.status();

@@ -135,8 +135,8 @@ std::string SealWatch(const Deployment& deployment, std::string_view request_has
   return SealToken(deployment.token_key, "resume", writer.bytes());
 }
 
-absl::StatusOr<WatchPosition> OpenWatch(const Deployment& deployment,
-                                        std::string_view request_hash, const std::string& token) {
+absl::StatusOr<WatchPosition> OpenWatch(const Deployment& deployment, std::string_view request_hash,
+                                        const std::string& token) {
   const absl::StatusOr<std::string> payload = OpenToken(deployment.token_key, "resume", token);
   if (!payload.ok()) return BadWatch(kForged);
   Reader reader(*payload);

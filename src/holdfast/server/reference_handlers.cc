@@ -100,8 +100,8 @@ class ListReferrersHandler final : public Handler {
       after->source = {KindName(position.parts[0]), ResourceName(position.parts[1])};
       after->field = position.parts[2];
     }
-    absl::StatusOr<store::ReferrersPage> page = co_await host_.deployment.store->referrers(
-        std::move(key), std::move(after), limit);
+    absl::StatusOr<store::ReferrersPage> page =
+        co_await host_.deployment.store->referrers(std::move(key), std::move(after), limit);
     if (!page.ok()) co_return page.status();
     co_return respond(*page, hash);
   }

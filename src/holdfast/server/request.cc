@@ -46,9 +46,7 @@ std::string CollectionList(const schema::Kind& kind) {
 }  // namespace
 
 RequestFields::RequestFields(const pb::Descriptor* request, const schema::Kind* kind) {
-  const auto find = [request](const std::string& field) {
-    return request->FindFieldByName(field);
-  };
+  const auto find = [request](const std::string& field) { return request->FindFieldByName(field); };
   name = find("name");
   names = find("names");
   parent = find("parent");
@@ -88,24 +86,23 @@ absl::StatusOr<ResourceName> ReadName(const schema::Kind& kind, std::string text
                                       std::string_view field) {
   if (text.empty()) return FieldError(Reason::kInvalidName, field, "is required");
   if (text.size() > schema::kMaxNameBytes) {
-    return FieldError(Reason::kInvalidName, field,
-                      absl::StrCat("has ", text.size(), " bytes; a name has at most ",
-                                   schema::kMaxNameBytes));
+    return FieldError(
+        Reason::kInvalidName, field,
+        absl::StrCat("has ", text.size(), " bytes; a name has at most ", schema::kMaxNameBytes));
   }
   ResourceName name(std::move(text));
   if (kind.match(name).has_value()) return name;
   return FieldError(Reason::kInvalidName, field,
-                    absl::StrCat("\"", ForMessage(name.str()), "\" is no name of ",
-                                 kind.name.str(), ": these are like ", PatternList(kind)));
+                    absl::StrCat("\"", ForMessage(name.str()), "\" is no name of ", kind.name.str(),
+                                 ": these are like ", PatternList(kind)));
 }
 
 absl::StatusOr<ResourceKey> ReadKey(const schema::Schema& schema, const schema::Service& service,
                                     std::string text, std::string_view field) {
   if (text.empty()) return FieldError(Reason::kInvalidName, field, "is required");
   ResourceName name(std::move(text));
-  const schema::Kind* kind = name.str().size() > schema::kMaxNameBytes
-                                 ? nullptr
-                                 : schema.find_kind_by_name(service, name);
+  const schema::Kind* kind =
+      name.str().size() > schema::kMaxNameBytes ? nullptr : schema.find_kind_by_name(service, name);
   // find_kind_by_name goes by the name's shape; ids are looked at here.
   if (kind != nullptr && kind->match(name).has_value()) return ResourceKey{kind->name, name};
   return FieldError(Reason::kInvalidName, field,
@@ -120,7 +117,8 @@ absl::StatusOr<const schema::NamePattern*> FindCollection(const schema::Kind& ki
   for (const schema::NamePattern& pattern : kind.patterns) {
     if (!pattern.matches_collection_parent(parent)) continue;
     if (wildcards == Wildcards::kAllowed || !HasWildcard(parent)) return &pattern;
-    return FieldError(Reason::kInvalidName, field, "must name one parent: \"-\" isn't allowed here");
+    return FieldError(Reason::kInvalidName, field,
+                      "must name one parent: \"-\" isn't allowed here");
   }
   if (parent.empty()) {
     return FieldError(Reason::kInvalidName, field,

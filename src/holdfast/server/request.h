@@ -45,16 +45,15 @@ struct RequestFields {
 [[nodiscard]] std::string Text(const google::protobuf::Message& request,
                                RequestFields::Field field);
 [[nodiscard]] bool IsSet(const google::protobuf::Message& request, RequestFields::Field field);
-[[nodiscard]] int64_t Number(const google::protobuf::Message& request,
-                             RequestFields::Field field);
+[[nodiscard]] int64_t Number(const google::protobuf::Message& request, RequestFields::Field field);
 
 // INVALID_NAME unless `text` is a name of the kind. `field` is where it stands.
 [[nodiscard]] absl::StatusOr<ResourceName> ReadName(const schema::Kind& kind, std::string text,
                                                     std::string_view field);
 // A name of any kind of the service.
 [[nodiscard]] absl::StatusOr<ResourceKey> ReadKey(const schema::Schema& schema,
-                                                  const schema::Service& service,
-                                                  std::string text, std::string_view field);
+                                                  const schema::Service& service, std::string text,
+                                                  std::string_view field);
 
 enum class Wildcards { kRefused, kAllowed };
 // The pattern whose collection `parent` names; INVALID_NAME if there is none.
@@ -85,7 +84,6 @@ enum class Wildcards { kRefused, kAllowed };
 
 // validate_only and request_id of a write; `ops` are the caller's.
 [[nodiscard]] absl::StatusOr<store::WriteRequest> ReadWriteOptions(
-    std::string_view method, const google::protobuf::Message& request,
-    const RequestFields& fields);
+    std::string_view method, const google::protobuf::Message& request, const RequestFields& fields);
 
 }  // namespace holdfast::server

@@ -153,8 +153,8 @@ class TestServer {
 
   // "VpcService/GetVpc" of the test service, or a full name.
   [[nodiscard]] const MethodInfo& method(std::string_view name) const {
-    const std::string full = absl::StrCat(name.find('.') == std::string_view::npos ? "/test.v1." : "/",
-                                          ToAbsl(name));
+    const std::string full =
+        absl::StrCat(name.find('.') == std::string_view::npos ? "/test.v1." : "/", ToAbsl(name));
     const MethodInfo* found = dispatcher_->find(full);
     HF_CHECK(found != nullptr) << full;
     return *found;
@@ -162,8 +162,7 @@ class TestServer {
   [[nodiscard]] std::unique_ptr<google::protobuf::Message> request(std::string_view name,
                                                                    const Json& json) const {
     auto message = dispatcher_->new_request(method(name));
-    const auto status =
-        google::protobuf::util::JsonStringToMessage(json.dump(), message.get());
+    const auto status = google::protobuf::util::JsonStringToMessage(json.dump(), message.get());
     HF_CHECK(status.ok()) << status.ToString();
     return message;
   }
@@ -195,9 +194,9 @@ class TestServer {
   }
   Json given_gateway(const std::string& project, const std::string& id,
                      Json gateway = Json::object()) {
-    return must("GatewayService/CreateGateway", {{"parent", "projects/" + project},
-                                                 {"gateway_id", id},
-                                                 {"gateway", std::move(gateway)}});
+    return must(
+        "GatewayService/CreateGateway",
+        {{"parent", "projects/" + project}, {"gateway_id", id}, {"gateway", std::move(gateway)}});
   }
 
   // Starts a stream; it lives as long as the server.

@@ -65,9 +65,9 @@ class TransactHandler final : public Handler {
     if (count == 0) return FieldError(Reason::kInvalidField, "operations", "is required");
     const size_t max = host_.options.max_batch_ops;
     if (static_cast<size_t>(count) <= max) return absl::OkStatus();
-    return FieldError(Reason::kTooManyOperations, "operations",
-                      absl::StrCat("has ", count, " operations; at most ", max,
-                                   " fit into one batch"));
+    return FieldError(
+        Reason::kTooManyOperations, "operations",
+        absl::StrCat("has ", count, " operations; at most ", max, " fit into one batch"));
   }
 
   absl::StatusOr<store::WriteOp> take_op(pb::Message& request, int index) {
@@ -87,11 +87,11 @@ class TransactHandler final : public Handler {
   }
 
   absl::StatusOr<store::WriteOp> take_op(pb::Message& operation, const std::string& path) {
-    HF_RETURN_IF_ERROR(CheckPrintable(Text(operation, operation_.label), kMaxLabelBytes,
-                                      path + ".label"));
+    HF_RETURN_IF_ERROR(
+        CheckPrintable(Text(operation, operation_.label), kMaxLabelBytes, path + ".label"));
     const pb::Reflection& reflection = *operation.GetReflection();
-    const pb::FieldDescriptor* chosen = reflection.GetOneofFieldDescriptor(
-        operation, operation.GetDescriptor()->oneof_decl(0));
+    const pb::FieldDescriptor* chosen =
+        reflection.GetOneofFieldDescriptor(operation, operation.GetDescriptor()->oneof_decl(0));
     const auto choice = choices_.find(chosen);
     if (choice == choices_.end()) {
       return FieldError(Reason::kInvalidField, path, "has no operation of a kind known here");

@@ -5,7 +5,6 @@
 namespace holdfast::server {
 namespace {
 
-
 Json Operations(std::vector<Json> operations) { return {{"operations", std::move(operations)}}; }
 
 Json CreateVpc(const std::string& id, Json vpc = Json::object()) {
@@ -146,19 +145,18 @@ TEST(ListReferrers, TellsAllPageByPageWithTheExactCount) {
   for (const char* id : {"a", "b", "c"}) {
     server.given_gateway("p", id, {{"vpc", "projects/p/vpcs/v"}});
   }
-  const Json first = server.must("References/ListReferrers",
-                                 {{"name", "projects/p/vpcs/v"}, {"page_size", 2}});
+  const Json first =
+      server.must("References/ListReferrers", {{"name", "projects/p/vpcs/v"}, {"page_size", 2}});
   EXPECT_EQ(first.at("total_size"), "3");
   ASSERT_EQ(first.at("referrers").size(), 2);
-  EXPECT_EQ(first.at("referrers")[0],
-            Json({{"kind", "test.example.com/Gateway"},
-                  {"name", "projects/p/gateways/a"},
-                  {"field", "vpc"},
-                  {"on_delete", "BLOCK"}}));
-  const Json second = server.must("References/ListReferrers",
-                                  {{"name", "projects/p/vpcs/v"},
-                                   {"page_size", 2},
-                                   {"page_token", first.at("next_page_token")}});
+  EXPECT_EQ(first.at("referrers")[0], Json({{"kind", "test.example.com/Gateway"},
+                                            {"name", "projects/p/gateways/a"},
+                                            {"field", "vpc"},
+                                            {"on_delete", "BLOCK"}}));
+  const Json second =
+      server.must("References/ListReferrers", {{"name", "projects/p/vpcs/v"},
+                                               {"page_size", 2},
+                                               {"page_token", first.at("next_page_token")}});
   ASSERT_EQ(second.at("referrers").size(), 1);
   EXPECT_EQ(second.at("referrers")[0].at("name"), "projects/p/gateways/c");
   EXPECT_FALSE(second.contains("next_page_token"));

@@ -237,8 +237,7 @@ class Watch {
   }
 
   absl::Status add_row(const storage::Row& row) {
-    HF_ASSIGN_OR_RETURN(const store::SharedMessage resource,
-                        host_.deployment.store->decode(row));
+    HF_ASSIGN_OR_RETURN(const store::SharedMessage resource, host_.deployment.store->decode(row));
     if (resource != nullptr && source_.filter.matches(*resource)) {
       add_set(*resource);
       return absl::OkStatus();
@@ -327,8 +326,7 @@ class WatchHandler final : public Handler {
 
   Task<absl::Status> stream(CallContext context, MessagePtr request,
                             ResponseStream& responses) override {
-    HF_CO_ASSIGN_OR_RETURN(WatchSource source,
-                           ReadWatchSource(*method_.kind, request_, *request));
+    HF_CO_ASSIGN_OR_RETURN(WatchSource source, ReadWatchSource(*method_.kind, request_, *request));
     std::string hash =
         HashRequest(method_.full_name, *request, {request_.resume_token, request_.page_size});
     WatchPosition position;

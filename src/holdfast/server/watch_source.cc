@@ -58,8 +58,7 @@ absl::StatusOr<WatchSource> ReadWatchSource(const schema::Kind& kind, const Requ
                                             const google::protobuf::Message& request) {
   WatchSource source;
   source.kind = &kind;
-  HF_ASSIGN_OR_RETURN(source.mask,
-                      ReadMask(request, fields.read_mask, kind.message, "read_mask"));
+  HF_ASSIGN_OR_RETURN(source.mask, ReadMask(request, fields.read_mask, kind.message, "read_mask"));
   HF_ASSIGN_OR_RETURN(source.page_size,
                       ReadPageSize(request, fields.page_size, kDefaultSnapshotPage));
   if (fields.name != nullptr) {
@@ -68,8 +67,7 @@ absl::StatusOr<WatchSource> ReadWatchSource(const schema::Kind& kind, const Requ
     return source;
   }
   source.parent = Text(request, fields.parent);
-  HF_RETURN_IF_ERROR(
-      FindCollection(kind, source.parent, "parent", Wildcards::kAllowed).status());
+  HF_RETURN_IF_ERROR(FindCollection(kind, source.parent, "parent", Wildcards::kAllowed).status());
   HF_ASSIGN_OR_RETURN(source.filter,
                       filter::Filter::Parse(Text(request, fields.filter), kind.message));
   return source;

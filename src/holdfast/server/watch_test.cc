@@ -147,8 +147,7 @@ TEST(Watch, SendsWhatTheReadMaskNames) {
   TestServer server;
   server.given_project("a");
   SetDisplayName(server, "projects/a", "x");
-  Stream& stream =
-      server.stream("ProjectService/WatchProjects", {{"read_mask", "displayName"}});
+  Stream& stream = server.stream("ProjectService/WatchProjects", {{"read_mask", "displayName"}});
   const Json& change = stream.recorder.messages[0].at("changes")[0];
   EXPECT_EQ(change.at("project"), Json({{"display_name", "x"}}));
   EXPECT_EQ(change.at("name"), "projects/a");
@@ -167,8 +166,8 @@ TEST(Watch, ResumesWithoutGapOrRepetition) {
   EXPECT_EQ(ReasonOf(*first.ended), Reason::kCancelled);
   server.must("ProjectService/DeleteProject", {{"name", "projects/a"}});
   server.given_project("c");
-  Stream& second = server.stream("ProjectService/WatchProjects",
-                                 {{"resume_token", watcher.token()}});
+  Stream& second =
+      server.stream("ProjectService/WatchProjects", {{"resume_token", watcher.token()}});
   // Only what has changed, then that it is current.
   EXPECT_THAT(Phases(second.recorder), ElementsAre("CHANGES", "CURRENT"));
   EXPECT_EQ(second.recorder.messages[0].at("changes").size(), 2);
@@ -192,8 +191,7 @@ TEST(Watch, ResumesInTheMiddleOfTheSnapshot) {
   Stream& second = server.stream("ProjectService/WatchProjects",
                                  {{"page_size", 2}, {"resume_token", watcher.token()}});
   for (const Json& message : second.recorder.messages) watcher.apply(message);
-  EXPECT_THAT(watcher.names(),
-              ElementsAre("projects/a", "projects/b", "projects/d", "projects/e"));
+  EXPECT_THAT(watcher.names(), ElementsAre("projects/a", "projects/b", "projects/d", "projects/e"));
   EXPECT_EQ(watcher.version("projects/a"), 2);
   EXPECT_EQ(Phases(second.recorder).back(), "CURRENT");
 }
@@ -253,8 +251,8 @@ TEST(Watch, OfATokenThatIsTooOldStartsAnewAfterAReset) {
   server.env().run_until_idle();
   const Timestamp later = server.env().clock().now() + Seconds(1);
   ASSERT_TRUE(server.env().run(server.engine().purge(later, 100)).ok());
-  Stream& second = server.stream("ProjectService/WatchProjects",
-                                 {{"resume_token", watcher.token()}});
+  Stream& second =
+      server.stream("ProjectService/WatchProjects", {{"resume_token", watcher.token()}});
   EXPECT_THAT(Phases(second.recorder), ElementsAre("RESET", "SNAPSHOT", "CURRENT"));
   watcher.start_over();
   watcher.apply_all(second.recorder);
@@ -268,9 +266,8 @@ TEST(Watch, OfAnotherDatabaseStartsAnewAfterAReset) {
   const std::string token = first.recorder.messages.back().at("resume_token");
   std::string payload = *OpenToken("secret", "resume", token);
   payload.replace(payload.find("memory"), 6, "backup");
-  Stream& second =
-      server.stream("ProjectService/WatchProjects",
-                    {{"resume_token", SealToken("secret", "resume", payload)}});
+  Stream& second = server.stream("ProjectService/WatchProjects",
+                                 {{"resume_token", SealToken("secret", "resume", payload)}});
   EXPECT_THAT(Phases(second.recorder), ElementsAre("RESET", "SNAPSHOT", "CURRENT"));
 }
 
@@ -333,8 +330,8 @@ TEST(Watch, SplitsSnapshotsThatClientsCouldNotTake) {
   // The first half's token is good for the second half.
   Watcher watcher;
   watcher.apply(stream.recorder.messages[0]);
-  Stream& second = server.stream("ProjectService/WatchProjects",
-                                 {{"resume_token", watcher.token()}});
+  Stream& second =
+      server.stream("ProjectService/WatchProjects", {{"resume_token", watcher.token()}});
   EXPECT_EQ(second.recorder.messages[0].at("changes").size(), 2);
 }
 

@@ -78,8 +78,7 @@ class OpTaker {
   }
 
   [[nodiscard]] store::MessagePtr take_resource() {
-    return store::MessagePtr(
-        request_.GetReflection()->ReleaseMessage(&request_, fields_.resource));
+    return store::MessagePtr(request_.GetReflection()->ReleaseMessage(&request_, fields_.resource));
   }
 
   // AIP-134: no mask, or an empty one, means the fields that are set.

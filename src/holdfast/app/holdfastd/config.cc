@@ -174,7 +174,8 @@ class Parser {
   }
 
   void text(const YAML::Node& node, std::string& out) {
-    if (!node.IsScalar() || node.Scalar().empty()) return fail(node.Mark(), "a text is wanted here");
+    if (!node.IsScalar() || node.Scalar().empty())
+      return fail(node.Mark(), "a text is wanted here");
     out = node.Scalar();
   }
 
@@ -209,7 +210,8 @@ class Parser {
     const auto unit = parts.has_value() ? units.find(parts->second) : units.end();
     if (unit == units.end()) return fail(node.Mark(), wanted);
     if (parts->first > most / unit->second || parts->first * unit->second < least) {
-      return fail(node.Mark(), absl::StrCat("out of range: from ", least, " to ", most, " allowed"));
+      return fail(node.Mark(),
+                  absl::StrCat("out of range: from ", least, " to ", most, " allowed"));
     }
     out = parts->first * unit->second;
   }

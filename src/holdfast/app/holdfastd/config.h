@@ -44,8 +44,8 @@ struct Config {
 
   std::vector<DeploymentConfig> deployments;
 
-  // Not in the file: `--restored`, for the one start behind a restore. The databases are backups put
-  // back, so that places in their feeds from before mean nothing any more.
+  // Not in the file: `--restored`, for the one start behind a restore. The databases are backups
+  // put back, so that places in their feeds from before mean nothing any more.
   bool restored = false;
 };
 

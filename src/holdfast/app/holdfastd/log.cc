@@ -52,8 +52,8 @@ std::string LogLine(LogFormat format, std::string_view message, const LogFields&
 
 void SetUpLog(LogLevel level, LogFormat format) {
   g_format = format;
-  auto logger = std::make_shared<spdlog::logger>(
-      "holdfastd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("holdfastd",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern(format == LogFormat::kText
                           ? "%Y-%m-%dT%H:%M:%S.%e%z %l %v"
                           : "{\"time\":\"%Y-%m-%dT%H:%M:%S.%e%z\",\"level\":\"%l\",%v}");

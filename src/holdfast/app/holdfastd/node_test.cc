@@ -111,13 +111,13 @@ TEST_F(NodeTest, StopsThoughSomebodyWatches) {
   const auto* method = client_->find_method("shop.v1.ShelfService.WatchShelves");
   bool stopped = false;
   std::thread stopper;
-  const absl::Status status = client_->stream(
-      method, *client_->new_request(method), {.timeout = Seconds(30)},
-      [&](const google::protobuf::Message&) {
-        if (!stopped) stopper = std::thread([this] { node_->stop(); });
-        stopped = true;
-        return real::Client::Next::kGoOn;
-      });
+  const absl::Status status =
+      client_->stream(method, *client_->new_request(method), {.timeout = Seconds(30)},
+                      [&](const google::protobuf::Message&) {
+                        if (!stopped) stopper = std::thread([this] { node_->stop(); });
+                        stopped = true;
+                        return real::Client::Next::kGoOn;
+                      });
   stopper.join();
   node_.reset();
   EXPECT_EQ(ReasonOf(status), Reason::kShuttingDown);
@@ -139,11 +139,11 @@ TEST_F(NodeTest, SaysIfThePortIsTaken) {
 
 TEST_F(NodeTest, HooksAreRegisteredOnceForAllDeployments) {
   int calls = 0;
-  auto node = Node::Start(env_, config_, [&calls](const schema::Schema& schema,
-                                                  store::HookRegistry&) {
-    ++calls;
-    EXPECT_NE(schema.find_kind(KindName("shop.example.com/Shelf")), nullptr);
-  });
+  auto node =
+      Node::Start(env_, config_, [&calls](const schema::Schema& schema, store::HookRegistry&) {
+        ++calls;
+        EXPECT_NE(schema.find_kind(KindName("shop.example.com/Shelf")), nullptr);
+      });
   ASSERT_TRUE(node.ok()) << node.status().ToString();
   node_ = *std::move(node);
   EXPECT_EQ(calls, 1);

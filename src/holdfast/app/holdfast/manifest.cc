@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/str_replace.h"
 #include "holdfast/app/holdfast/yaml_message.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
@@ -85,29 +84,54 @@ absl::StatusOr<Operation> ReadOperation(const YAML::Node& node, const Reader& re
   return operation;
 }
 
-// The field that a path of --set names, and the path in the names of the .proto.
+// Splits "metadata.labels.`a.b`" as field masks do (field_mask.h): dots in backticks don't count,
+// and a doubled backtick in there is one.
+std::vector<std::string> SplitPath(std::string_view path) {
+  std::vector<std::string> parts(1);
+  bool quoted = false;
+  for (size_t i = 0; i < path.size(); ++i) {
+    const bool doubled = quoted && path.substr(i, 2) == "``";
+    if (path[i] == '`' && !doubled) {
+      quoted = !quoted;
+    } else if (path[i] == '.' && !quoted) {
+      parts.emplace_back();
+    } else {
+      parts.back() += path[i];
+      if (doubled) ++i;
+    }
+  }
+  return parts;
+}
+
+// A map's key as a field mask writes it.
+std::string QuotedKey(std::string_view key) {
+  return absl::StrCat("`", absl::StrReplaceAll(ToAbsl(key), {{"`", "``"}}), "`");
+}
+
+// The field that a path of --set names.
 struct FieldPath {
   const FieldDescriptor* field = nullptr;
   std::vector<std::string> parts;
+  std::string mask;  // the same path as a field mask has it
 };
 
 absl::StatusOr<FieldPath> FindPath(const Descriptor* type, std::string_view path) {
   FieldPath found;
-  for (absl::string_view part : absl::StrSplit(ToAbsl(path), '.')) {
+  for (std::string& part : SplitPath(path)) {
     // The part behind a map is a key.
-    if (found.field != nullptr && found.field->is_map()) {
-      found.parts.emplace_back(part);
-      found.field = found.field->message_type()->map_value();
-      type = found.field->message_type();
-      continue;
-    }
-    const FieldDescriptor* field = type == nullptr ? nullptr : FindField(type, std::string(part));
+    const bool is_key = found.field != nullptr && found.field->is_map();
+    const FieldDescriptor* field = is_key            ? found.field->message_type()->map_value()
+                                   : type == nullptr ? nullptr
+                                                     : FindField(type, part);
     if (field == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          type == nullptr ? found.field->name() : type->name(), " has no field \"", part, "\""));
+      return absl::InvalidArgumentError(
+          absl::StrCat(type == nullptr ? found.field->name() : type->name(), " has no field \"",
+                       ForMessage(part), "\""));
     }
+    absl::StrAppend(&found.mask, found.mask.empty() ? "" : ".",
+                    is_key ? QuotedKey(part) : field->name());
+    found.parts.push_back(is_key ? std::move(part) : field->name());
     found.field = field;
-    found.parts.push_back(field->name());
     type = field->message_type();
   }
   return found;
@@ -133,11 +157,10 @@ absl::StatusOr<std::string> Assign(Message& resource, std::string_view path_text
   }
   std::unique_ptr<Message> wanted(resource.New());
   HF_RETURN_IF_ERROR(ReadYaml(value, "value", "", *wanted));
-  std::string mask_path = absl::StrJoin(path.parts, ".");
   HF_ASSIGN_OR_RETURN(const filter::FieldMask mask,
-                      filter::FieldMask::ParseForUpdate({mask_path}, type, "--set"));
+                      filter::FieldMask::ParseForUpdate({path.mask}, type, "--set"));
   mask.copy(*wanted, resource);
-  return mask_path;
+  return path.mask;
 }
 
 }  // namespace

@@ -218,7 +218,7 @@ TEST_F(SetFieldTest, TakesTextAsItIsAndOtherValuesAsYaml) {
   EXPECT_EQ(set("cpus=4"), "cpus");
   EXPECT_EQ(set("ports=[1, 2]"), "ports");
   EXPECT_EQ(set("spec.note=it=this"), "spec.note");
-  EXPECT_EQ(set("attributes.team=web"), "attributes.team");
+  EXPECT_EQ(set("attributes.team=web"), "attributes.`team`");
   EXPECT_EQ(ToJson(*instance_), R"({"displayName":"a: [b]","spec":{"note":"it=this"},"cpus":4,)"
                                 R"("attributes":{"team":"web"},"ports":[1,2]})");
 }
@@ -231,6 +231,15 @@ TEST_F(SetFieldTest, ReplacesWhatWasThere) {
   EXPECT_EQ(set("ports=[3]"), "ports");
   EXPECT_EQ(set("display_name="), "display_name");
   EXPECT_EQ(ToJson(*instance_), R"({"ports":[3]})");
+}
+
+TEST_F(SetFieldTest, TakesAnyKeyOfAMapInBackticks) {
+  EXPECT_EQ(set("attributes.`a.b`=1"), "attributes.`a.b`");
+  EXPECT_EQ(set("attributes.`tick``ed`=2"), "attributes.`tick``ed`");
+  EXPECT_EQ(set("mounts.`/var/lib`.path=x"), "mounts.`/var/lib`.path");
+  EXPECT_EQ(set("attributes.`a.b`=3"), "attributes.`a.b`");
+  EXPECT_EQ(ToJson(*instance_),
+            R"({"mounts":{"/var/lib":{"path":"x"}},"attributes":{"a.b":"3","tick`ed":"2"}})");
 }
 
 TEST_F(SetFieldTest, SaysWhatIsWrong) {

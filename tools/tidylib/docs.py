@@ -67,6 +67,20 @@ def error_table(tree: Tree) -> list[Finding]:
     return [Finding("error-table", ERRORS, 1, f"{ERROR_TABLE} has {wrong[0]}, the page {wrong[1]}")]
 
 
+def tested_reasons(tree: Tree) -> list[Finding]:
+    """Each reason of the table is what some test expects, other than the table's own test."""
+    code = tree.by_path.get(ERROR_TABLE)
+    if code is None:
+        return []
+    tests = "\n".join(source.text for source in tree.sources
+                      if re.search(r"_test\.(cc|py)$", source.path)
+                      and source.path != "src/holdfast/base/error_test.cc")
+    return [Finding("untested-reason", ERROR_TABLE, line_of(code.text, match.start()),
+                    f"no test expects {match[2]}")
+            for match in re.finditer(r'\{Reason::(k\w+), "(\w+)"', code.text)
+            if not re.search(rf"\b(Reason::{match[1]}|{match[2]})\b", tests)]
+
+
 def _value(text: str) -> int | None:
     """Of a C++ expression: a number of bytes, of pieces, or of microseconds."""
     text = re.sub(r"\bSeconds\(([^)]*)\)", r"((\1) * 1000000)", text.replace("'", ""))
@@ -113,4 +127,4 @@ def limits(tree: Tree) -> list[Finding]:
     return findings
 
 
-RULES = [links, error_table, limits]
+RULES = [links, error_table, tested_reasons, limits]

@@ -164,5 +164,18 @@ TEST_P(Deletes, ChangeNothingWhenOnlyValidated) {
   EXPECT_EQ(store.revision(), before);
 }
 
+TEST_P(Deletes, BlameTheOperationThatSomethingStandsAgainst) {
+  HF_COVERS("B6");
+  store.given(Create("projects/p"), Create("projects/p/vpcs/free"), Create("projects/p/vpcs/used"),
+              Create("projects/p/gateways/g", "vpc: 'projects/p/vpcs/used'"));
+  const absl::Status status = store.apply(Create("hosts/h"), Delete("projects/p/vpcs/free"),
+                                          Delete("projects/p/vpcs/used"));
+  EXPECT_THAT(status, FailsWith(Reason::kDeleteBlocked));
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::HasSubstr("operation 2: test.example.com/Vpc projects/p/vpcs/used can't"));
+  EXPECT_FALSE(store.exists("hosts/h"));
+  EXPECT_TRUE(store.exists("projects/p/vpcs/free"));
+}
+
 }  // namespace
 }  // namespace holdfast::store

@@ -31,11 +31,22 @@ class FaultEngine final : public storage::Engine {
   // Called with every batch that is about to be sent.
   void watch(std::function<void(const storage::Batch&)> watcher) { watcher_ = std::move(watcher); }
 
+  // Runs `rival` once, when the next commit but `skip` comes in, before it is done: somebody else
+  // comes between reading and writing.
+  void before_commit(std::function<Task<void>()> rival, int skip = 0) {
+    rival_ = std::move(rival);
+    skip_ = skip;
+  }
+
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
 
   Task<storage::Commit> commit(storage::Batch batch) override {
     if (dead_) co_return Dead();
     if (watcher_ != nullptr) watcher_(batch);
+    if (rival_ != nullptr && skip_-- <= 0) {
+      const std::function<Task<void>()> rival = std::exchange(rival_, nullptr);
+      co_await rival();
+    }
     const bool rehearsal = batch.mode == storage::Batch::Mode::kRehearse;
     if (left_.has_value() && !rehearsal && *left_ == 0 && last_ == LastCommit::kLost) {
       dead_ = true;
@@ -79,6 +90,8 @@ class FaultEngine final : public storage::Engine {
   LastCommit last_ = LastCommit::kLost;
   bool dead_ = false;
   std::function<void(const storage::Batch&)> watcher_;
+  std::function<Task<void>()> rival_;
+  int skip_ = 0;
 };
 
 }  // namespace holdfast::store

@@ -17,6 +17,8 @@ struct StoreOptions {
   // A deletion with more dependants than this isn't looked through for what stands against it
   // before it is begun: looking would take as long as closing, and closing tells too.
   size_t max_probed = 20'000;
+  // More matches than this aren't sorted for a list.
+  size_t max_sorted = kDefaultMaxSorted;
   // How often a write that lost against others is tried again.
   int max_attempts = 8;
   // How long another node may take to decide a deletion before run_duties() gives it up in its

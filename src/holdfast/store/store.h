@@ -182,5 +182,7 @@ class Store {
 };
 
 inline constexpr size_t kMaxFindings = 1000;
+// How many matches a list by anything but the name may look at: each page looks at all of them.
+inline constexpr size_t kDefaultMaxSorted = 200'000;
 
 }  // namespace holdfast::store

@@ -221,7 +221,8 @@ Task<absl::StatusOr<ReadResult>> StoreImpl::get(const schema::Kind& kind,
 
 Task<absl::StatusOr<ListPage>> StoreImpl::list(ListQuery query) {
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, co_await engine_.snapshot());
-  absl::StatusOr<ListPage> page = co_await List(*plans_, *snapshot, std::move(query));
+  absl::StatusOr<ListPage> page =
+      co_await List(*plans_, *snapshot, std::move(query), options_.max_sorted);
   co_return page;
 }
 

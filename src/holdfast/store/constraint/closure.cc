@@ -145,7 +145,8 @@ absl::Status Closure::look_inside(const KindPlan& plan, Item& item) {
   if (item.row->body.has_value()) {
     HF_ASSIGN_OR_RETURN(message, ParseBody(plans_, plan, *item.row));
     if (plan.meta(*message).lifecycle().block_deletion()) {
-      if (!protected_.has_value()) protected_ = item.key;
+      auto& protected_by = obstructions_[item.op].protected_by;
+      if (!protected_by.has_value()) protected_by = item.key;
       if (item.node != kNoNode) {
         nodes_[static_cast<size_t>(item.node)].data.effect = DeletionNode::Effect::kProtected;
       }
@@ -170,7 +171,7 @@ Task<absl::Status> Closure::visit_children(const KindPlan& plan, const Item& ite
     }
     scan.kinds.push_back(child->name());
   }
-  if (blockable) blockable_.push_back({item.key, item.force, item.node});
+  if (blockable) blockable_.push_back({item.key, item.force, item.node, item.op});
   if (scan.kinds.empty()) co_return absl::OkStatus();
   scan.name_prefix = item.key.name.str() + "/";
   do {
@@ -283,6 +284,7 @@ Task<absl::Status> Closure::settle_blockers() {
 // `count` references from outside are there: the first of them by name.
 Task<absl::Status> Closure::name_blocking_edges(const Blockable& row, int64_t count) {
   blocker_count_ += count;
+  obstructions_[row.op].blockers += count;
   const size_t wanted = std::max(kNamedBlockers, options_.samples);
   size_t named = 0;
   storage::InboundQuery query{
@@ -321,6 +323,7 @@ Task<absl::Status> Closure::count_blocking_children(const Blockable& row) {
         continue;
       }
       ++blocker_count_;
+      ++obstructions_[row.op].blockers;
       note_blocker(child.key, "", row);
     }
     scan.after = std::move(page.next);
@@ -330,8 +333,9 @@ Task<absl::Status> Closure::count_blocking_children(const Blockable& row) {
 
 void Closure::note_blocker(const ResourceKey& key, std::string field, const Blockable& row) {
   new_node(row.node, key, DeletionNode::Effect::kBlocks, field);
-  if (first_blockers_.size() < kNamedBlockers) {
-    first_blockers_.push_back({.key = key, .field = std::move(field), .target = row.key});
+  std::vector<Blocker>& first = obstructions_[row.op].first_blockers;
+  if (first.size() < kNamedBlockers) {
+    first.push_back({.key = key, .field = std::move(field), .target = row.key});
   }
 }
 

@@ -59,11 +59,16 @@ class Closure {
   [[nodiscard]] bool waits() const { return waits_; }
   // A row belongs to another deletion that isn't decided.
   [[nodiscard]] const std::optional<std::string>& contested() const { return contested_; }
-  [[nodiscard]] const std::optional<ResourceKey>& protected_by() const { return protected_; }
+  // What stands against it, by the op of the root that it concerns.
+  struct Obstruction {
+    std::optional<ResourceKey> protected_by;
+    std::vector<Blocker> first_blockers;
+    int64_t blockers = 0;
+  };
+  [[nodiscard]] const std::map<size_t, Obstruction>& obstructions() const { return obstructions_; }
   [[nodiscard]] int64_t deleted() const { return deleted_; }
   [[nodiscard]] int64_t unset() const { return unset_count_; }
   [[nodiscard]] int64_t blockers() const { return blocker_count_; }
-  [[nodiscard]] const std::vector<Blocker>& first_blockers() const { return first_blockers_; }
   // By source.
   [[nodiscard]] const std::map<ResourceKey, std::vector<storage::Edge>>& unsets() const {
     return unsets_;
@@ -95,6 +100,7 @@ class Closure {
     ResourceKey key;
     Force force = Force::kNo;
     int node = kNoNode;
+    size_t op = 0;
   };
   struct Unset {
     storage::Edge edge;
@@ -141,11 +147,10 @@ class Closure {
   bool truncated_ = false;
   bool waits_ = false;
   std::optional<std::string> contested_;
-  std::optional<ResourceKey> protected_;
   int64_t deleted_ = 0;
   int64_t unset_count_ = 0;
   int64_t blocker_count_ = 0;
-  std::vector<Blocker> first_blockers_;
+  std::map<size_t, Obstruction> obstructions_;
   std::array<uint64_t, 4> digest_{};
   std::vector<Node> nodes_;
 };

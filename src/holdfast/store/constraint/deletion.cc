@@ -29,6 +29,23 @@ std::vector<ClosureRoot> RootsOf(const WriteSet& set) {
   return roots;
 }
 
+// What stands against the deletions, as an error of the first op that it concerns.
+absl::Status CheckClosure(WriteSet& set, const std::vector<ClosureRoot>& roots,
+                          const Closure& closure) {
+  if (closure.obstructions().empty()) return absl::OkStatus();
+  const auto& [op, obstruction] = *closure.obstructions().begin();
+  for (const ClosureRoot& root : roots) {
+    if (root.op != op) continue;
+    const Change& change = *set.find(root.key);
+    if (obstruction.protected_by.has_value()) {
+      return set.at(change, DeletionProtected(root.key, *obstruction.protected_by));
+    }
+    return set.at(change,
+                  DeleteBlocked(root.key, obstruction.first_blockers, obstruction.blockers));
+  }
+  return absl::InternalError("something stands against no deletion");
+}
+
 // Only a deletion that is alone can go on over several batches.
 absl::Status MakeLarge(WriteSet& set, const Closure& closure) {
   const bool alone = set.request().ops.size() == 1 && set.changes().size() == 1;
@@ -46,15 +63,16 @@ absl::Status MakeLarge(WriteSet& set, const Closure& closure) {
 // can be had by reading a bounded number of rows.
 Task<absl::Status> Probe(WriteSet& set, storage::Snapshot& snapshot, std::vector<ClosureRoot> roots,
                          size_t max_probed) {
-  const ResourceKey root = roots.front().key;
+  const Change& first = *set.find(roots.front().key);
   Closure closure(set.plans(), snapshot, {.max_resources = max_probed}, &set);
-  HF_CO_RETURN_IF_ERROR(co_await closure.run(std::move(roots)));
+  absl::Status status = co_await closure.run(roots);
+  if (!status.ok()) co_return set.at(first, std::move(status));
   if (closure.contested().has_value()) {
     set.contested = closure.contested();
-    co_return set.again_later(Conflict(root));
+    co_return set.at(first, set.again_later(Conflict(first.key)));
   }
-  if (!closure.truncated()) HF_CO_RETURN_IF_ERROR(CheckClosure(root, closure));
-  co_return MakeLarge(set, closure);
+  if (!closure.truncated()) HF_CO_RETURN_IF_ERROR(CheckClosure(set, roots, closure));
+  co_return set.at(first, MakeLarge(set, closure));
 }
 
 absl::Status CheckDigest(const WriteSet& set, const Closure& closure, const ResourceKey& root) {
@@ -90,14 +108,6 @@ absl::Status AddDoomed(WriteSet& set, std::vector<Closure::Doomed> doomed) {
 
 }  // namespace
 
-absl::Status CheckClosure(const ResourceKey& root, const Closure& closure) {
-  if (closure.protected_by().has_value()) return DeletionProtected(root, *closure.protected_by());
-  if (closure.blockers() > 0) {
-    return DeleteBlocked(root, closure.first_blockers(), closure.blockers());
-  }
-  return absl::OkStatus();
-}
-
 Task<absl::Status> ExpandDeletions(WriteSet& set, ConstraintOptions options) {
   std::vector<ClosureRoot> roots = RootsOf(set);
   if (roots.empty()) co_return absl::OkStatus();
@@ -110,15 +120,15 @@ Task<absl::Status> ExpandDeletions(WriteSet& set, ConstraintOptions options) {
   HF_CO_RETURN_IF_ERROR(co_await closure.run(roots));
   if (closure.truncated()) {
     absl::Status status = co_await Probe(set, *snapshot, std::move(roots), options.max_probed);
-    co_return set.at(first, std::move(status));
+    co_return status;
   }
   if (closure.contested().has_value()) {
     set.contested = closure.contested();
     co_return set.again_later(Conflict(first.key));
   }
-  absl::Status checked = CheckClosure(first.key, closure);
-  if (checked.ok()) checked = CheckDigest(set, closure, first.key);
-  if (!checked.ok()) co_return set.at(first, std::move(checked));
+  HF_CO_RETURN_IF_ERROR(CheckClosure(set, roots, closure));
+  absl::Status planned = CheckDigest(set, closure, first.key);
+  if (!planned.ok()) co_return set.at(first, std::move(planned));
   const bool fits = static_cast<size_t>(closure.deleted()) + closure.unsets().size() <=
                     options.max_inline_dependants + roots.size();
   if (closure.waits() || !fits) co_return set.at(first, MakeLarge(set, closure));

@@ -23,7 +23,4 @@ void AddDeletionChecks(WriteSet& set);
 Task<absl::Status> AddUnset(WriteSet& set, storage::Snapshot& snapshot, const ResourceKey& source,
                             const std::vector<storage::Edge>& edges, size_t op);
 
-// What stands against a deletion, as an error; OK if nothing does.
-[[nodiscard]] absl::Status CheckClosure(const ResourceKey& root, const Closure& closure);
-
 }  // namespace holdfast::store

@@ -199,8 +199,10 @@ absl::StatusOr<std::optional<Change>> ChangeBuilder::start_create(WriteSet& set,
   const KindPlan& plan = plans_.at(op.kind->name);
   Change change = ChangeOf(plan, op);
   change.type = WriteOp::Type::kCreate;
-  // A hook may write into the resource: another attempt must start from the client's.
-  const bool keeps = source.origin == Change::Origin::kClient && !hooks_.find(plan.name()).empty();
+  // A hook may write into the resource, and an update that finds something after all looks at the
+  // etag in it: another attempt must start from the client's.
+  const bool keeps = source.origin == Change::Origin::kClient &&
+                     (op.type == WriteOp::Type::kUpdate || !hooks_.find(plan.name()).empty());
   if (keeps) {
     change.after.reset(op.resource->New());
     change.after->CopyFrom(*op.resource);

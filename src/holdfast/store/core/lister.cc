@@ -111,15 +111,16 @@ class FirstPlaces {
   std::vector<std::pair<Place, MessagePtr>> kept_;
 };
 
-absl::Status TooManyMatches(const KindPlan& plan) {
+absl::Status TooManyMatches(const KindPlan& plan, size_t max_sorted) {
   return MakeError(Reason::kTooManyMatches,
-                   absl::StrCat("more than ", kMaxSorted, " resources of ", plan.name().str(),
+                   absl::StrCat("more than ", max_sorted, " resources of ", plan.name().str(),
                                 " would have to be sorted; narrow the filter or the parent, or "
                                 "order by name"));
 }
 
 Task<absl::StatusOr<ListPage>> ListSorted(const Plans& plans, const KindPlan& plan,
-                                          storage::Snapshot& snapshot, const ListQuery& query) {
+                                          storage::Snapshot& snapshot, const ListQuery& query,
+                                          size_t max_sorted) {
   storage::ScanQuery scan = ScanOf(plan, query);
   FirstPlaces first(query.page_size + kAhead);
   size_t sorted = 0;
@@ -128,7 +129,7 @@ Task<absl::StatusOr<ListPage>> ListSorted(const Plans& plans, const KindPlan& pl
     for (const Row& row : rows.rows) {
       HF_CO_ASSIGN_OR_RETURN(MessagePtr resource, Match(plans, plan, query, row));
       if (resource == nullptr) continue;
-      if (++sorted > kMaxSorted) co_return TooManyMatches(plan);
+      if (++sorted > max_sorted) co_return TooManyMatches(plan, max_sorted);
       FirstPlaces::Place place = SortPlace(plan, query, *resource);
       const bool behind = !query.after.has_value() ||
                           place > std::pair(query.after->sort_key, query.after->name.str());
@@ -151,7 +152,7 @@ Task<absl::StatusOr<ListPage>> ListSorted(const Plans& plans, const KindPlan& pl
 }  // namespace
 
 Task<absl::StatusOr<ListPage>> List(const Plans& plans, storage::Snapshot& snapshot,
-                                    ListQuery query) {
+                                    ListQuery query, size_t max_sorted) {
   const KindPlan* plan = plans.find(query.kind->name);
   if (plan == nullptr) {
     co_return MakeError(Reason::kInternal, "a list of a kind that this deployment hasn't got");
@@ -161,7 +162,7 @@ Task<absl::StatusOr<ListPage>> List(const Plans& plans, storage::Snapshot& snaps
     absl::StatusOr<ListPage> page = co_await ListByName(plans, *plan, snapshot, query);
     co_return page;
   }
-  absl::StatusOr<ListPage> page = co_await ListSorted(plans, *plan, snapshot, query);
+  absl::StatusOr<ListPage> page = co_await ListSorted(plans, *plan, snapshot, query, max_sorted);
   co_return page;
 }
 

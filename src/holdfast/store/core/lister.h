@@ -11,11 +11,9 @@
 
 namespace holdfast::store {
 
-// Sorting looks at every match: more than this is refused (TOO_MANY_MATCHES).
-inline constexpr size_t kMaxSorted = 200'000;
-
+// Sorting looks at every match: more than `max_sorted` is refused (TOO_MANY_MATCHES).
 Task<absl::StatusOr<ListPage>> List(const Plans& plans, storage::Snapshot& snapshot,
-                                    ListQuery query);
+                                    ListQuery query, size_t max_sorted = kDefaultMaxSorted);
 
 // Is a resource of this name in the query's collection (whatever the filter says)?
 [[nodiscard]] bool IsInCollection(const KindPlan& plan, const ResourceName& name,

@@ -1,0 +1,236 @@
+// Each guard of the store, with a rival that comes between reading and writing: exactly that guard
+// fails, and the write reads again.
+#include "holdfast/store/fault_engine.h"
+#include "holdfast/store/test_store.h"
+#include "holdfast/testing/covers.h"
+
+namespace holdfast::store {
+namespace {
+
+class Guards : public OnEveryEngine {
+ protected:
+  // Does `rival` when the next write of the test is about to commit for the first time (but
+  // `skip`).
+  void meanwhile(WriteRequest rival, int skip = 0) {
+    rival_ = std::move(rival);
+    fault_->before_commit([this]() -> Task<void> { return DoRival(); }, skip);
+  }
+  Task<void> DoRival() {
+    const absl::StatusOr<WriteResult> result = co_await store.store().write(std::move(rival_));
+    rival_status = result.status();
+  }
+  // How many batches the write sent.
+  int commits(const std::function<void()>& write) {
+    int count = 0;
+    fault_->watch([&count](const storage::Batch&) { ++count; });
+    write();
+    fault_->watch(nullptr);
+    return count;
+  }
+
+ private:
+  FaultEngine* fault_ = nullptr;
+  WriteRequest rival_;
+
+ protected:
+  absl::Status rival_status = absl::UnknownError("didn't run");
+  TestStore store{GetParam(), StoreOptions{.max_batch_ops = 8, .max_inline_dependants = 4}, 1,
+                  [this](std::unique_ptr<storage::Engine> engine) {
+                    auto wrapped = std::make_unique<FaultEngine>(std::move(engine));
+                    fault_ = wrapped.get();
+                    return wrapped;
+                  }};
+};
+HF_ON_EVERY_ENGINE(Guards);
+
+TEST_P(Guards, AnUpdateIsMadeAnewOverAnotherOne) {
+  store.given(Create("projects/p", "display_name: 'a'"));
+  meanwhile(Request(Update("projects/p", "code: 'c'", {"code"})));
+  EXPECT_TRUE(store.apply(Update("projects/p", "display_name: 'b'", {"display_name"})).ok());
+  EXPECT_TRUE(rival_status.ok());
+  EXPECT_EQ(store.text("projects/p"), "display_name: \"b\" code: \"c\"");
+  EXPECT_EQ(MetaOf(*store.get("projects/p")).resource_version(), "3");
+}
+
+TEST_P(Guards, AnUpdateWithAnEtagIsRefusedAfterAnotherOne) {
+  store.given(Create("projects/p", "display_name: 'a'"));
+  const std::string etag = MetaOf(*store.get("projects/p")).etag();
+  meanwhile(Request(Update("projects/p", "code: 'c'", {"code"})));
+  WriteOp op = Update("projects/p", "display_name: 'b'", {"display_name"});
+  op.etag = etag;
+  EXPECT_THAT(store.apply(std::move(op)), FailsWith(Reason::kEtagMismatch));
+}
+
+TEST_P(Guards, AnUpdateOfWhatIsDeletedMeanwhileFindsNothing) {
+  store.given(Create("projects/p"));
+  meanwhile(Request(Delete("projects/p")));
+  EXPECT_THAT(store.apply(Update("projects/p", "code: 'c'")), FailsWith(Reason::kResourceNotFound));
+}
+
+TEST_P(Guards, AnUpdateDoesNotOpenWhatIsClosedMeanwhile) {
+  // A deletion closes the row between the update's reading and writing, and is then decided: were
+  // only the version guarded, the update would open the row again.
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"), Create("groups/a"));
+  for (int i = 0; i < 12; ++i) {
+    store.given(Create(absl::StrCat("projects/p/instances/i", i),
+                       "vpc: 'projects/p/vpcs/v' group: 'groups/a'"));
+  }
+  meanwhile(Request(Delete("groups/a")));
+  EXPECT_THAT(store.apply(Update("projects/p/instances/i3", "group: ''", {"group"})),
+              FailsWith(Reason::kResourceNotFound));
+  EXPECT_TRUE(rival_status.ok()) << rival_status;
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, ACreationLosesTheNameToAnother) {
+  HF_COVERS("S24");
+  meanwhile(Request(Create("projects/p")));
+  EXPECT_THAT(store.apply(Create("projects/p")), FailsWith(Reason::kResourceExists));
+}
+
+TEST_P(Guards, AnUpdateThatMayCreateUpdatesWhatAnotherCreated) {
+  meanwhile(Request(Create("projects/p", "code: 'c'")));
+  WriteOp op = Update("projects/p", "display_name: 'b'", {"display_name"});
+  op.allow_missing = AllowMissing::kYes;
+  EXPECT_TRUE(store.apply(std::move(op)).ok());
+  EXPECT_EQ(store.text("projects/p"), "display_name: \"b\" code: \"c\"");
+}
+
+TEST_P(Guards, ACreationLosesAUniqueValueToAnother) {
+  meanwhile(Request(Create("projects/q", "code: 'c'")));
+  EXPECT_THAT(store.apply(Create("projects/p", "code: 'c'")), FailsWith(Reason::kFieldValueTaken));
+}
+
+TEST_P(Guards, ACreationLosesTheLastPlaceToAnother) {
+  HF_COVERS("T6");
+  store.given(Create("projects/p"), Create("projects/p/vpcs/a"), Create("projects/p/vpcs/b"));
+  meanwhile(Request(Create("projects/p/vpcs/c")));
+  EXPECT_THAT(store.apply(Create("projects/p/vpcs/d")), FailsWith(Reason::kLimitExceeded));
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, ACreationLosesItsParent) {
+  store.given(Create("projects/p"));
+  meanwhile(Request(Delete("projects/p")));
+  EXPECT_THAT(store.apply(Create("projects/p/vpcs/v")), FailsWith(Reason::kParentNotFound));
+}
+
+TEST_P(Guards, AReferenceLosesItsTarget) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  meanwhile(Request(Delete("projects/p/vpcs/v")));
+  EXPECT_THAT(store.apply(Create("projects/p/gateways/g", "vpc: 'projects/p/vpcs/v'")),
+              FailsWith(Reason::kReferenceNotFound));
+}
+
+TEST_P(Guards, ADeletionLosesToANewReference) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  meanwhile(Request(Create("projects/p/gateways/g", "vpc: 'projects/p/vpcs/v'")));
+  EXPECT_THAT(store.apply(Delete("projects/p/vpcs/v")), FailsWith(Reason::kDeleteBlocked));
+}
+
+TEST_P(Guards, ADeletionTakesAChildThatCameMeanwhile) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  meanwhile(Request(Create("projects/p/vpcs/v/rules/r")));
+  EXPECT_EQ(commits([this] { EXPECT_TRUE(store.apply(Delete("projects/p/vpcs/v")).ok()); }), 3);
+  EXPECT_TRUE(rival_status.ok());
+  EXPECT_FALSE(store.exists("projects/p/vpcs/v/rules/r"));
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, ADeletionSeesAProtectionThatCameMeanwhile) {
+  store.given(Create("projects/p"));
+  meanwhile(Request(Update("projects/p", "metadata { lifecycle { block_deletion: true } }",
+                           {"metadata.lifecycle.block_deletion"})));
+  EXPECT_THAT(store.apply(Delete("projects/p")), FailsWith(Reason::kDeletionProtected));
+}
+
+TEST_P(Guards, TwoDeletionsAreOne) {
+  store.given(Create("projects/p"));
+  meanwhile(Request(Delete("projects/p")));
+  EXPECT_THAT(store.apply(Delete("projects/p")), FailsWith(Reason::kResourceNotFound));
+}
+
+TEST_P(Guards, ALargeDeletionLosesItsRootBeforeItIsClosed) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
+  meanwhile(Request(Update("projects/p", "metadata { lifecycle { block_deletion: true } }",
+                           {"metadata.lifecycle.block_deletion"})));
+  EXPECT_THAT(store.apply(Delete("projects/p")), FailsWith(Reason::kDeletionProtected));
+  EXPECT_EQ(store.duties(), 0u);
+}
+
+TEST_P(Guards, ALargeDeletionSeesWhatCameBeforeItClosedAMember) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"), Create("projects/q"));
+  for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
+  // The root is closed; the vpc isn't yet.
+  meanwhile(Request(Create("projects/q/gateways/g", "vpc: 'projects/p/vpcs/v'")), 1);
+  EXPECT_THAT(store.apply(Delete("projects/p")), FailsWith(Reason::kDeleteBlocked));
+  EXPECT_TRUE(rival_status.ok()) << rival_status;
+  EXPECT_EQ(store.duties(), 0u);
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, ALargeDeletionReadsAMemberAgainThatChanged) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
+  meanwhile(Request(Update("projects/p/vpcs/v", "metadata { lifecycle { block_deletion: true } }",
+                           {"metadata.lifecycle.block_deletion"})),
+            1);
+  EXPECT_THAT(store.apply(Delete("projects/p")), FailsWith(Reason::kDeletionProtected));
+  EXPECT_TRUE(rival_status.ok()) << rival_status;
+  EXPECT_EQ(store.duties(), 0u);
+}
+
+TEST_P(Guards, NothingIsAddedToWhatIsClosed) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"), Create("projects/q"));
+  for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
+  // By the fourth batch root and vpc are closed.
+  meanwhile(Request(Create("projects/q/gateways/g", "vpc: 'projects/p/vpcs/v'")), 3);
+  EXPECT_TRUE(store.apply(Delete("projects/p")).ok());
+  EXPECT_THAT(rival_status, FailsWith(Reason::kReferenceNotFound));
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, ARoundThatWasGivenUpCantBeDecided) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
+  // Another node takes the deletion for abandoned and opens what it has closed.
+  const auto other = BuildStore(store.env(), TestSchema(), *TestSchema().services()[0],
+                                store.engine(), store.hooks(), {});
+  for (int skip = 1; skip < 5; ++skip) {
+    std::optional<absl::StatusOr<size_t>> reopened;
+    const auto node = [&]() -> Task<void> {
+      return [](Store& s, std::optional<absl::StatusOr<size_t>>& r) -> Task<void> {
+        r = co_await s.run_duties();
+      }(*other, reopened);
+    };
+    static_cast<FaultEngine&>(store.engine()).before_commit(node, skip);
+    WriteRequest request = Request(Delete("projects/p"));
+    request.mode = WriteMode::kCommit;
+    const absl::Status status = store.apply(std::move(request));
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_TRUE(reopened.has_value()) << skip;
+    EXPECT_FALSE(store.exists("projects/p/vpcs/v"));
+    store.settle();
+    EXPECT_EQ(store.findings(), "") << skip;
+    store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+    for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
+  }
+}
+
+TEST_P(Guards, ARequestIdIsTakenOnce) {
+  HF_COVERS("T9");
+  const auto request = [] {
+    WriteRequest made = Request(Create("projects/p"));
+    made.request_id = "id";
+    made.request_hash = "hash";
+    return made;
+  };
+  meanwhile(request());
+  const auto result = store.write(request());
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->resources[0]->DebugString(), store.get("projects/p")->DebugString());
+}
+
+}  // namespace
+}  // namespace holdfast::store

@@ -91,6 +91,9 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] const std::vector<std::string>& conflicts() const {
+    return shared_->translator.routes().conflicts();
+  }
 
   // A parameter: the server may go while the last part of this still runs.
   static Task<void> Stop(std::shared_ptr<Core> self, Duration at_most) {
@@ -209,6 +212,7 @@ class HttpServerImpl final : public HttpServer {
   explicit HttpServerImpl(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
   const std::string& address() const override { return core_->address(); }
+  const std::vector<std::string>& conflicts() const override { return core_->conflicts(); }
   Task<void> stop(Duration at_most) override { return Core::Stop(core_, at_most); }
 
  private:

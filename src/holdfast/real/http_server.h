@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -69,6 +70,9 @@ class HttpServer {
 
   // With the port that was taken: "127.0.0.1:40123".
   [[nodiscard]] virtual const std::string& address() const = 0;
+
+  // Paths that two methods claim, and which of them has each: "GET /v1/…: both /a/B and /c/D".
+  [[nodiscard]] virtual const std::vector<std::string>& conflicts() const = 0;
 
   // Takes no new connections, closes idle ones, lets requests in flight finish, and returns when
   // there are none. Streams end only if the dispatcher is drained or the client goes. After

@@ -212,6 +212,9 @@ absl::Status Node::listen() {
     return stopping.is_set() ? absl::UnavailableError("stopping") : absl::OkStatus();
   };
   HF_ASSIGN_OR_RETURN(http_, real::HttpServer::Start(env_, *dispatcher_, std::move(http)));
+  for (const std::string& conflict : http_->conflicts()) {
+    Log(LogLevel::kWarn, "two methods claim one HTTP path", {{"path", conflict}});
+  }
   return absl::OkStatus();
 }
 

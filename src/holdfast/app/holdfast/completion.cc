@@ -28,6 +28,8 @@ std::string BashCompletion() {
       fi ;;
     schema)
       COMPREPLY=($(compgen -W "check kinds export" -- "$current")) ;;
+    completion)
+      COMPREPLY=($(compgen -W "bash" -- "$current")) ;;
   esac
 }
 complete -o default -F _holdfast holdfast

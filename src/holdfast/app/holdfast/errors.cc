@@ -1,5 +1,6 @@
 #include "holdfast/app/holdfast/errors.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -13,9 +14,10 @@ bool Unpack(const absl::Status& status, Detail& detail) {
   return payload.has_value() && detail.ParseFromString(std::string(*payload));
 }
 
-// "  <subject>: <what is wrong>", without a subject only the latter.
+// "  <subject>: <what is wrong>", without a subject only the latter; nothing if it was said before.
 void AppendViolation(std::string& text, const std::string& subject, const std::string& problem) {
-  absl::StrAppend(&text, "\n  ", subject, subject.empty() ? "" : ": ", problem);
+  const std::string line = absl::StrCat(subject, subject.empty() ? "" : ": ", problem);
+  if (!absl::StrContains(text, line)) absl::StrAppend(&text, "\n  ", line);
 }
 
 }  // namespace

@@ -41,11 +41,20 @@ TEST(Explain, AddsTheReasonAndWhatStandsAgainstIt) {
             "  BLOCKED_BY projects/p/instances/i: refers to it by vpc");
 }
 
-TEST(Explain, NamesFieldsAndQuotas) {
+TEST(Explain, SaysNothingTwice) {
   EXPECT_EQ(Explain(FieldError(Reason::kInvalidField, "vpc.vni", "must be positive")),
             "INVALID_ARGUMENT: vpc.vni: must be positive\n"
+            "  reason: INVALID_FIELD");
+}
+
+TEST(Explain, NamesFieldsAndQuotas) {
+  ErrorDetails fields;
+  fields.fields = {{"", "vpc.vni", "must be positive"}, {"", "vpc.mtu", "is too large"}};
+  EXPECT_EQ(Explain(MakeError(Reason::kInvalidField, "two are wrong", fields)),
+            "INVALID_ARGUMENT: two are wrong\n"
             "  reason: INVALID_FIELD\n"
-            "  vpc.vni: must be positive");
+            "  vpc.vni: must be positive\n"
+            "  vpc.mtu: is too large");
   ErrorDetails details;
   details.quotas = {{"", "projects/p", "3 of 3 are used"}};
   EXPECT_EQ(Explain(MakeError(Reason::kLimitExceeded, "full", details)),

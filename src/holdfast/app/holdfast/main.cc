@@ -171,12 +171,16 @@ int main(int argc, char** argv) {
   Program p;
   p.app.require_subcommand(1);
   p.app.fallthrough();
+  // Given twice (by an alias, and again) the last one counts.
   p.app.add_option("--server", p.global.server, "host:port of the server's gRPC")
       ->envname("HOLDFAST_SERVER")
+      ->take_last()
       ->capture_default_str();
   p.app.add_option("-o,--output", p.global.output, "table, yaml, json or name")
+      ->take_last()
       ->capture_default_str();
   p.app.add_option("--timeout", p.global.timeout_seconds, "seconds for one call")
+      ->take_last()
       ->capture_default_str();
   AddReading(p);
   AddWriting(p);

@@ -12,6 +12,7 @@
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/type_resolver_util.h"
 #include "holdfast/base/strings.h"
+#include "holdfast/schema/name_pattern.h"
 #include "nlohmann/json.hpp"
 #include "yaml-cpp/yaml.h"
 
@@ -71,7 +72,9 @@ std::string Cell(const Message& message, const FieldDescriptor* field) {
   }
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
-      return ForMessage(reflection->GetString(message, field), kMaxCell);
+      // A name is there to be copied.
+      return ForMessage(reflection->GetString(message, field),
+                        field->name() == "name" ? schema::kMaxNameBytes : kMaxCell);
     case FieldDescriptor::CPPTYPE_BOOL:
       return reflection->GetBool(message, field) ? "true" : "";
     case FieldDescriptor::CPPTYPE_ENUM:

@@ -82,6 +82,13 @@ TEST_F(OutputTest, CutsLongCells) {
   EXPECT_LT(out.str().size(), 150u);
 }
 
+TEST_F(OutputTest, NeverCutsANameThatSomebodyMayCopy) {
+  const std::string id(200, 'x');
+  std::ostringstream out;
+  Printer(out, Format::kTable).add(*host(id, "y"));
+  EXPECT_THAT(out.str(), HasSubstr("hosts/" + id + "  y\n"));
+}
+
 TEST_F(OutputTest, BeginsANewTableForAnotherKind) {
   std::ostringstream out;
   {

@@ -65,8 +65,7 @@ class WatchPrinter {
       std::cout << "---\n" << ToYaml(change) << "\n";
     } else {
       std::cout << (removed ? "- " : "+ ") << GetText(change, "name");
-      const std::string version = GetText(change, "resource_version");
-      if (!version.empty()) std::cout << " @" << version;
+      if (!removed) std::cout << " @" << GetText(change, "resource_version");
       std::cout << "\n";
     }
   }

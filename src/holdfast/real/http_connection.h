@@ -1,30 +1,28 @@
-// One HTTP connection: requests in, calls of the dispatcher, responses out, one after another.
+// One HTTP connection: requests in, calls of the dispatcher, answers out, one after another.
 // Internal to http_*.cc.
 //
-//   wait (idle) -> header -> body -> translate -> call or stream -> response -> wait …
+//   read a request -> translate -> call or stream -> answer -> read the next …
 //
 // All of it runs on the executor of the socket, which must be a strand.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
 
 #include "holdfast/real/http_shared.h"
+#include "holdfast/real/http_stream.h"
 
 namespace holdfast::real {
 
 class HttpConnection {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
-
   // Starts serving. `on_end` is called when the connection is gone and no call of it is under way;
   // never if the env goes first.
   [[nodiscard]] static std::shared_ptr<HttpConnection> Serve(std::shared_ptr<HttpShared> shared,
-                                                             Socket socket,
+                                                             HttpStream::Socket socket,
                                                              std::function<void()> on_end);
   // For connections beyond the limit: says SERVICE UNAVAILABLE to the first request.
-  static void Refuse(std::shared_ptr<HttpShared> shared, Socket socket,
+  static void Refuse(std::shared_ptr<HttpShared> shared, HttpStream::Socket socket,
                      std::function<void()> on_end);
 
   virtual ~HttpConnection() = default;

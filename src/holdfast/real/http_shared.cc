@@ -23,6 +23,10 @@ HttpReply ReadyReply(const HttpOptions& options) {
 
 }  // namespace
 
+absl::Status Overloaded(std::string_view what) {
+  return MakeError(Reason::kOverloaded, what, {.retry_after = server::kRetryAfterOverload});
+}
+
 HttpMetrics::HttpMetrics(server::Metrics& metrics)
     : connections(metrics.add_gauge("holdfast_http_connections", "Open HTTP connections.")),
       refused_connections(metrics.add_counter("holdfast_http_connections_refused_total",

@@ -20,6 +20,28 @@ class ByteBudget {
  public:
   explicit ByteBudget(size_t limit) : limit_(limit) {}
 
+  // What one request holds. Gives it back when it goes.
+  class Hold {
+   public:
+    explicit Hold(ByteBudget& budget) : budget_(budget) {}
+    ~Hold() { budget_.give_back(bytes_); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+    // False if there is no room for so many bytes in all.
+    [[nodiscard]] bool grow_to(size_t bytes) {
+      if (bytes <= bytes_) return true;
+      if (!budget_.take(bytes - bytes_)) return false;
+      bytes_ = bytes;
+      return true;
+    }
+
+   private:
+    ByteBudget& budget_;
+    size_t bytes_ = 0;
+  };
+
+ private:
   [[nodiscard]] bool take(size_t bytes) {
     const std::lock_guard lock(mutex_);
     if (bytes > limit_ - taken_) return false;
@@ -31,11 +53,13 @@ class ByteBudget {
     taken_ -= bytes;
   }
 
- private:
   const size_t limit_;
   std::mutex mutex_;
   size_t taken_ = 0;
 };
+
+// OVERLOADED, with the time to wait.
+[[nodiscard]] absl::Status Overloaded(std::string_view what);
 
 struct HttpMetrics {
   explicit HttpMetrics(server::Metrics& metrics);

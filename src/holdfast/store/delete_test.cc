@@ -9,7 +9,7 @@ class Deletes : public OnEveryEngine {
  protected:
   TestStore store{GetParam()};
 };
-HF_ON_EVERY_ENGINE(Deletes);
+INSTANTIATE_TEST_SUITE_P(Engines, Deletes, EveryEngine(), EngineName);
 
 TEST_P(Deletes, IsRefusedWhileABlockingReferenceStands) {
   HF_COVERS("S15");

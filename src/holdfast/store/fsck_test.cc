@@ -32,7 +32,7 @@ class FsckFinds : public OnEveryEngine {
 
   TestStore store{GetParam()};
 };
-HF_ON_EVERY_ENGINE(FsckFinds);
+INSTANTIATE_TEST_SUITE_P(Engines, FsckFinds, EveryEngine(), EngineName);
 
 TEST_P(FsckFinds, AReferenceWithoutItsEdge) {
   storage::UpdateRow op = Rewrite("projects/p/gateways/g");

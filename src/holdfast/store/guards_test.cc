@@ -33,6 +33,7 @@ class Guards : public OnEveryEngine {
   WriteRequest rival_;
 
  protected:
+  std::optional<storage::Row> row_;
   absl::Status rival_status = absl::UnknownError("didn't run");
   TestStore store{GetParam(), StoreOptions{.max_batch_ops = 8, .max_inline_dependants = 4}, 1,
                   [this](std::unique_ptr<storage::Engine> engine) {
@@ -41,7 +42,7 @@ class Guards : public OnEveryEngine {
                     return wrapped;
                   }};
 };
-HF_ON_EVERY_ENGINE(Guards);
+INSTANTIATE_TEST_SUITE_P(Engines, Guards, EveryEngine(), EngineName);
 
 TEST_P(Guards, AnUpdateIsMadeAnewOverAnotherOne) {
   store.given(Create("projects/p", "display_name: 'a'"));
@@ -79,6 +80,30 @@ TEST_P(Guards, AnUpdateDoesNotOpenWhatIsClosedMeanwhile) {
   EXPECT_THAT(store.apply(Update("projects/p/instances/i3", "group: ''", {"group"})),
               FailsWith(Reason::kResourceNotFound));
   EXPECT_TRUE(rival_status.ok()) << rival_status;
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, AnUpdateSeesThatOnlyTheStateHasChanged) {
+  store.given(Create("projects/p"));
+  const auto rival = [this]() -> Task<void> {
+    const storage::Row row = *row_;
+    storage::Batch batch;
+    batch.add(storage::SetState{.key = row.key,
+                                .uid = row.uid,
+                                .from_states = ~0u,
+                                .from_round = std::nullopt,
+                                .to = RowState::kClosing,
+                                .round = "other",
+                                .pending = storage::kPendingRemove});
+    const storage::Commit commit = co_await store.engine().commit(std::move(batch));
+    EXPECT_TRUE(commit.ok());
+  };
+  row_ = store.row("projects/p");
+  static_cast<FaultEngine&>(store.engine()).before_commit(rival);
+  // The update, the rival, two to open what the rival left, and the update again.
+  EXPECT_EQ(commits([this] { EXPECT_TRUE(store.apply(Update("projects/p", "code: 'c'")).ok()); }),
+            5);
+  EXPECT_EQ(store.state("projects/p"), RowState::kActive);
   EXPECT_EQ(store.findings(), "");
 }
 

@@ -74,7 +74,7 @@ class Hooks : public OnEveryEngine {
                     return wrapped;
                   }};
 };
-HF_ON_EVERY_ENGINE(Hooks);
+INSTANTIATE_TEST_SUITE_P(Engines, Hooks, EveryEngine(), EngineName);
 
 TEST_P(Hooks, AddOperationsToTheSameBatch) {
   add_defaults();

@@ -19,7 +19,7 @@ class LargeDeletes : public OnEveryEngine {
 
   TestStore store{GetParam(), SmallBatches()};
 };
-HF_ON_EVERY_ENGINE(LargeDeletes);
+INSTANTIATE_TEST_SUITE_P(Engines, LargeDeletes, EveryEngine(), EngineName);
 
 TEST_P(LargeDeletes, TakeEverythingBelow) {
   HF_COVERS("T7");

@@ -46,7 +46,7 @@ class Reads : public OnEveryEngine {
 
   TestStore store{GetParam(), StoreOptions{.max_batch_ops = 8, .max_inline_dependants = 6}};
 };
-HF_ON_EVERY_ENGINE(Reads);
+INSTANTIATE_TEST_SUITE_P(Engines, Reads, EveryEngine(), EngineName);
 
 TEST_P(Reads, GetSeveralOrNameTheFirstThatIsMissing) {
   store.given(Create("groups/a"), Create("groups/b"));

@@ -10,7 +10,7 @@ class Saves : public OnEveryEngine {
  protected:
   TestStore store{GetParam()};
 };
-HF_ON_EVERY_ENGINE(Saves);
+INSTANTIATE_TEST_SUITE_P(Engines, Saves, EveryEngine(), EngineName);
 
 TEST_P(Saves, CreateWhatWasAskedFor) {
   HF_COVERS("S24", "R32");

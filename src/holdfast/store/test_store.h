@@ -238,8 +238,6 @@ class OnEveryEngine : public ::testing::TestWithParam<EngineKind> {};
 inline std::string EngineName(const ::testing::TestParamInfo<EngineKind>& kind) {
   return kind.param == EngineKind::kMemory ? "Memory" : "Sqlite";
 }
-#define HF_ON_EVERY_ENGINE(suite) \
-  INSTANTIATE_TEST_SUITE_P(       \
-      Engines, suite, ::testing::Values(EngineKind::kMemory, EngineKind::kSqlite), EngineName)
+inline auto EveryEngine() { return ::testing::Values(EngineKind::kMemory, EngineKind::kSqlite); }
 
 }  // namespace holdfast::store

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,11 +32,13 @@ class Importer {
   absl::StatusOr<ImportResult> run() {
     const auto start = std::chrono::steady_clock::now();
     HF_ASSIGN_OR_RETURN(suites_, remote_.list(remote_.suites(), ""));
-    // Two at once: while one is decoded here the server is at the other.
+    // At once: while one list is decoded here the server is at the other.
+    auto wanted = std::async(std::launch::async, [this] { return wanted_packages(); });
     auto sources =
         std::async(std::launch::async, [this] { return remote_.list(remote_.sources(), parent_); });
     HF_ASSIGN_OR_RETURN(packages_, remote_.list(remote_.packages(), parent_));
     HF_ASSIGN_OR_RETURN(sources_, sources.get());
+    wanted_ = wanted.get();
     all_ = index_.sources.size() + index_.packages.size() - sources_.size() - packages_.size();
     HF_RETURN_IF_ERROR(create_suite());
     HF_RETURN_IF_ERROR(create_sources());
@@ -100,6 +103,17 @@ class Importer {
     return sender_.run(jobs);
   }
 
+  // As Remote::list gives what is there.
+  std::vector<std::string> wanted_packages() const {
+    std::vector<std::string> wanted;
+    wanted.reserve(index_.packages.size());
+    for (const Package& package : index_.packages) {
+      wanted.push_back(Remote::Fingerprint(
+          *remote_.package(options_.suite, index_, package, package.recommends)));
+    }
+    return wanted;
+  }
+
   bool exists(size_t package) const {
     return packages_.contains(absl::StrCat(parent_, "/packages/", index_.packages[package].name));
   }
@@ -159,9 +173,7 @@ class Importer {
         if (early_recommends(i).size() == package.recommends.size()) continue;
         ++result_.completed;
       } else {
-        const MessagePtr wanted =
-            remote_.package(options_.suite, index_, package, package.recommends);
-        if (Remote::Fingerprint(*wanted) == found->second) continue;
+        if (wanted_[i] == found->second) continue;
         ++result_.updated;
       }
       different.push_back(i);
@@ -202,6 +214,7 @@ class Importer {
   Existing suites_;
   Existing sources_;
   Existing packages_;
+  std::vector<std::string> wanted_;
   size_t all_ = 0;
   size_t finished_ = 0;
   ImportResult result_;

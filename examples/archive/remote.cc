@@ -49,6 +49,15 @@ Message* SetResource(Message& request, const RemoteKind& kind, const Message& re
   return target;
 }
 
+// Metadata is a third of a package, and of no interest here.
+void AskForAllBut(std::string_view unwanted, const Descriptor* type, Message& request) {
+  Message* mask = request.GetReflection()->MutableMessage(&request, Field(request, "read_mask"));
+  for (int i = 0; i < type->field_count(); ++i) {
+    if (type->field(i)->name() == unwanted) continue;
+    mask->GetReflection()->AddString(mask, Field(*mask, "paths"), type->field(i)->name());
+  }
+}
+
 }  // namespace
 
 SplitName Split(std::string_view name) {
@@ -126,9 +135,8 @@ MessagePtr Remote::package(std::string_view suite, const Index& index, const Pac
   return message;
 }
 
-std::string Remote::Fingerprint(Message& resource) {
+std::string Remote::Fingerprint(const Message& resource) {
   // No map is in these messages besides metadata's, so that serialization is deterministic.
-  resource.GetReflection()->ClearField(&resource, Field(resource, "metadata"));
   return resource.SerializeAsString();
 }
 
@@ -148,6 +156,7 @@ absl::StatusOr<std::map<std::string, std::string>> Remote::list(const RemoteKind
   MessagePtr request = client_->new_request(kind.list);
   Set(*request, "parent", parent);
   request->GetReflection()->SetInt32(request.get(), Field(*request, "page_size"), 1000);
+  AskForAllBut("metadata", kind.type, *request);
   auto next = fetch(kind.list, *request);
   for (bool more = true; more;) {
     HF_ASSIGN_OR_RETURN(MessagePtr page, next.get());
@@ -160,8 +169,8 @@ absl::StatusOr<std::map<std::string, std::string>> Remote::list(const RemoteKind
     const auto* reflection = page->GetReflection();
     const FieldDescriptor* resources = page->GetDescriptor()->FindFieldByNumber(1);
     for (int i = 0; i < reflection->FieldSize(*page, resources); ++i) {
-      Message* resource = reflection->MutableRepeatedMessage(page.get(), resources, i);
-      found.emplace_hint(found.end(), Get(*resource, "name"), Fingerprint(*resource));
+      const Message& resource = reflection->GetRepeatedMessage(*page, resources, i);
+      found.emplace_hint(found.end(), Get(resource, "name"), Fingerprint(resource));
     }
   }
   return found;

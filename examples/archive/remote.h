@@ -49,8 +49,8 @@ class Remote {
   // out). Pages of 1000.
   [[nodiscard]] absl::StatusOr<std::map<std::string, std::string>> list(const RemoteKind& kind,
                                                                         const std::string& parent);
-  // The same text of a wanted resource; its metadata is dropped.
-  [[nodiscard]] static std::string Fingerprint(google::protobuf::Message& resource);
+  // The same text of a wanted resource, which has no metadata.
+  [[nodiscard]] static std::string Fingerprint(const google::protobuf::Message& resource);
 
   // A Transact request with a fresh request_id, so that it can be sent again after any failure.
   [[nodiscard]] MessagePtr new_batch(std::string_view request_id) const;

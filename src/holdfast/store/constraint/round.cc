@@ -51,19 +51,19 @@ Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch
 }
 
 LiveRounds::Guard::Guard(LiveRounds& rounds, std::string round)
-    : rounds_(rounds), round_(std::move(round)) {
-  const std::lock_guard lock(rounds_.mutex_);
-  rounds_.rounds_.insert(round_);
+    : state_(rounds.state_), round_(std::move(round)) {
+  const std::lock_guard lock(state_->mutex);
+  state_->rounds.insert(round_);
 }
 
 LiveRounds::Guard::~Guard() {
-  const std::lock_guard lock(rounds_.mutex_);
-  rounds_.rounds_.erase(round_);
+  const std::lock_guard lock(state_->mutex);
+  state_->rounds.erase(round_);
 }
 
 bool LiveRounds::contains(const std::string& round) const {
-  const std::lock_guard lock(mutex_);
-  return rounds_.contains(round);
+  const std::lock_guard lock(state_->mutex);
+  return state_->rounds.contains(round);
 }
 
 }  // namespace holdfast::store

@@ -8,6 +8,7 @@
 //                        +-> CLOSING(round, reopening) -> ACTIVE  given up
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -39,6 +40,12 @@ Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch
 // Rounds that a request of this process is closing right now: only a hint, so that the background
 // doesn't reopen them under its hands. Thread-safe.
 class LiveRounds {
+ private:
+  struct State {
+    std::mutex mutex;
+    std::set<std::string> rounds;
+  };
+
  public:
   class Guard {
    public:
@@ -48,15 +55,14 @@ class LiveRounds {
     Guard& operator=(const Guard&) = delete;
 
    private:
-    LiveRounds& rounds_;
+    std::shared_ptr<State> state_;  // shared: a dropped request may unwind after its store is gone
     std::string round_;
   };
 
   [[nodiscard]] bool contains(const std::string& round) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::set<std::string> rounds_;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace holdfast::store

@@ -158,7 +158,7 @@ class ClientImpl final : public Client {
  private:
   // One unary call: what must stay until its end.
   struct Unary {
-    grpc::ClientContext context;
+    std::optional<grpc::ClientContext> context = std::make_optional<grpc::ClientContext>();
     grpc::ByteBuffer request;
     grpc::ByteBuffer response;
   };
@@ -186,16 +186,24 @@ class ClientImpl final : public Client {
   void start(const pb::MethodDescriptor* method, const pb::Message& request, CallOptions options,
              OnResponse done) {
     auto unary = std::make_shared<Unary>();  // shared: std::function must be copyable
-    if (options.timeout.has_value()) unary->context.set_deadline(After(*options.timeout));
+    if (options.timeout.has_value()) unary->context->set_deadline(After(*options.timeout));
     unary->request = ToBytes(request);
-    stub_.UnaryCall(&unary->context, PathOf(method), {}, &unary->request, &unary->response,
-                    [this, unary, method, done = std::move(done)](grpc::Status status) {
-                      if (!status.ok()) return done(FromGrpc(status));
-                      MessagePtr response = new_message(method->output_type());
-                      const absl::Status parsed = parse(unary->response, *response);
-                      if (!parsed.ok()) return done(parsed);
-                      done(std::move(response));
+    stub_.UnaryCall(&*unary->context, PathOf(method), {}, &unary->request, &unary->response,
+                    [this, unary, method, done = std::move(done)](const grpc::Status& status) {
+                      absl::StatusOr<MessagePtr> answer = answer_of(*unary, method, status);
+                      // It holds the channel, and gRPC can't end a channel on this thread of its
+                      // own: the caller may let the client go as soon as it has the answer.
+                      unary->context.reset();
+                      done(std::move(answer));
                     });
+  }
+
+  absl::StatusOr<MessagePtr> answer_of(Unary& unary, const pb::MethodDescriptor* method,
+                                       const grpc::Status& status) const {
+    if (!status.ok()) return FromGrpc(status);
+    MessagePtr response = new_message(method->output_type());
+    HF_RETURN_IF_ERROR(parse(unary.response, *response));
+    return response;
   }
 
   static absl::Status parse(grpc::ByteBuffer& bytes, pb::Message& message) {

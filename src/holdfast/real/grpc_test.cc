@@ -194,6 +194,28 @@ TEST_F(GrpcTest, ManyCallsAtOnceAllComeBack) {
   EXPECT_EQ(fine, 1000);
 }
 
+// gRPC ends a channel by joining the threads that bring its answers: it must not be one of them.
+TEST_F(GrpcTest, AClientMayGoAsSoonAsItHasItsAnswers) {
+  given_project("p");
+  for (int i = 0; i < 20; ++i) {
+    const absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(server_->address());
+    ASSERT_TRUE(client.ok()) << client.status();
+    const auto* method = (*client)->find_method("test.v1.ProjectService.GetProject");
+    const MessagePtr message = (*client)->new_request(method);
+    const auto* name = message->GetDescriptor()->FindFieldByName("name");
+    message->GetReflection()->SetString(message.get(), name, "projects/p");
+    std::atomic<int> answers = 0;
+    for (int k = 0; k < 50; ++k) {
+      (*client)->call_async(method, *message, {}, [&answers](const auto& response) {
+        EXPECT_TRUE(response.ok());
+        ++answers;
+      });
+    }
+    (*client)->wait_idle();
+    EXPECT_EQ(answers, 50);
+  }
+}
+
 TEST_F(GrpcTest, StreamsRunUntilTheClientHasEnough) {
   HF_COVERS("S27");
   given_project("p");

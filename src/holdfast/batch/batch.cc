@@ -47,6 +47,9 @@ std::string Message(const Failure& failure) {
 }
 
 absl::Status DefaultStatus(const Failure& failure) {
+  if (failure.failure_class == FailureClass::kGuard && failure.constraint == kIdempotencyGuard) {
+    return MakeError(Reason::kRequestIdReused, Message(failure));
+  }
   switch (failure.failure_class) {
     case FailureClass::kRetryable:
       return MakeError(Reason::kConflict, Message(failure));
@@ -124,6 +127,13 @@ Outcome Outcome::Committed(std::vector<std::vector<Row>> rows) {
   return outcome;
 }
 
+Outcome Outcome::Resolved(const Batch& batch, std::string answer) {
+  Outcome outcome;
+  outcome.rows_.resize(batch.size());
+  outcome.answer_ = std::move(answer);
+  return outcome;
+}
+
 Outcome Outcome::Failed(const Batch& batch, Failure failure) {
   Outcome outcome;
   if (failure.step < batch.size()) {
@@ -143,6 +153,11 @@ const std::vector<Row>& Outcome::rows(StepHandle step) const {
   HF_CHECK(ok()) << status_.ToString();
   HF_CHECK(step.index < rows_.size()) << "a handle of another batch";
   return rows_[step.index];
+}
+
+const std::string& Outcome::answer() const {
+  HF_CHECK(resolved()) << "nothing was resolved";
+  return *answer_;
 }
 
 }  // namespace holdfast::batch

@@ -90,8 +90,8 @@ struct Expect {
   [[nodiscard]] static Expect Guard() { return {What::kGuard, 1}; }
 };
 
-// One statement, executed once for each row of `binds` (a set: PostgreSQL gets arrays, SQLite one
-// prepared statement), or once without parameters if `binds` is empty.
+// One statement, executed once for each row of `binds`, or once without parameters if there are
+// none.
 struct Step {
   std::string label;
   std::string sql;  // parameters $1 … $n
@@ -101,7 +101,18 @@ struct Step {
   std::string guard_name;  // Expect::Guard: its name in failures
   // A query with the same parameters for what a row count or a constraint alone doesn't tell. It
   // sees the transaction as the failed execution left it; its first row is Failure::observed.
+  // Its parameters are those of one bind row, also with kSet. On PostgreSQL they come as text:
+  // cast each ($1::bigint).
   std::string observe;
+
+  // How the statement takes `binds`.
+  // kEach: once for each row.
+  // kSet: once for all rows: $k is an array of column k. Where something is expected the statement
+  //   returns, as the first column of each row, the position (from 1) of the bind row it is about;
+  //   expectations, failures and returned rows (without that column) are each bind row's own. A
+  //   guard returns (position, whether it holds, observed...) for each bind row. No rows: nothing
+  //   is sent. A driver without arrays refuses it as kBug.
+  enum class Takes { kEach, kSet } takes = Takes::kEach;
 };
 
 // Steps that belong together: what a function returns. Fragments nest.
@@ -134,37 +145,59 @@ class Batch {
   void set_mode(Mode mode) { mode_ = mode; }
   [[nodiscard]] Mode mode() const { return mode_; }
 
-  // With a key the outcome of an ambiguous commit can be found out. See database.h.
-  void set_idempotency_key(std::string key) { idempotency_key_ = std::move(key); }
+  // With a key the outcome of an ambiguous commit can be found out, and the same request never
+  // happens twice: the key is stored by the batch itself. A batch whose key is there already does
+  // nothing: with the same hash its outcome is resolved(), with another it is a failed guard named
+  // kIdempotencyGuard. `answer` is given back by Outcome::answer(). A driver whose commits are
+  // never ambiguous (SQLite) pays no attention to it.
+  void set_idempotency_key(std::string key, std::string request_hash = "",
+                           std::string answer = "") {
+    idempotency_ = {std::move(key), std::move(request_hash), std::move(answer)};
+  }
+  struct Idempotency {
+    std::string key;  // empty: none
+    std::string request_hash;
+    std::string answer;
+  };
 
   [[nodiscard]] const std::string& label() const { return label_; }
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
   [[nodiscard]] size_t size() const { return steps_.size(); }
-  [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
+  [[nodiscard]] const Idempotency& idempotency() const { return idempotency_; }
 
  private:
   std::string label_;
   std::vector<Step> steps_;
-  std::string idempotency_key_;
+  Idempotency idempotency_;
   Mode mode_ = Mode::kCommit;
 };
+
+// Failure::constraint of a batch whose idempotency key was used with another request hash.
+inline constexpr std::string_view kIdempotencyGuard = "idempotency_key";
 
 class Outcome {
  public:
   [[nodiscard]] static Outcome Committed(std::vector<std::vector<Row>> rows);
+  // Committed, as its idempotency key tells: by an attempt whose rows are lost.
+  [[nodiscard]] static Outcome Resolved(const Batch& batch, std::string answer);
   // Labels the failure, and maps it by the failing step's ErrorMap.
   [[nodiscard]] static Outcome Failed(const Batch& batch, Failure failure);
 
   [[nodiscard]] bool ok() const { return !failure_.has_value(); }
   [[nodiscard]] const absl::Status& status() const { return status_; }
   [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
-  // What the step returned, over all its executions in order. Only if ok().
+  // What the step returned, over all its executions in order. Only if ok(); empty if resolved().
   [[nodiscard]] const std::vector<Row>& rows(StepHandle step) const;
+  // Was it found committed by its idempotency key? Then answer() is what the batch that committed
+  // gave with the key.
+  [[nodiscard]] bool resolved() const { return answer_.has_value(); }
+  [[nodiscard]] const std::string& answer() const;
 
  private:
   absl::Status status_;
   std::optional<Failure> failure_;
   std::vector<std::vector<Row>> rows_;
+  std::optional<std::string> answer_;
 };
 
 }  // namespace holdfast::batch

@@ -122,6 +122,23 @@ TEST(Outcome, HandsOutTheRowsOfEachStep) {
   EXPECT_EQ(outcome.rows(second), (std::vector<Row>{{std::string("x")}, {std::string("y")}}));
 }
 
+TEST(Outcome, OfAResolvedBatchHasItsAnswerButNoRows) {
+  Batch batch("create");
+  const StepHandle insert = batch.add(Named("insert"));
+  const Outcome outcome = Outcome::Resolved(batch, "what was answered then");
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_TRUE(outcome.resolved());
+  EXPECT_EQ(outcome.answer(), "what was answered then");
+  EXPECT_TRUE(outcome.rows(insert).empty());
+  EXPECT_FALSE(Outcome::Committed({{}}).resolved());
+}
+
+TEST(Outcome, CallsAKeyWithAnotherRequestTheClientsFault) {
+  const Batch batch("create");
+  const Failure reused = Of(FailureClass::kGuard, batch.size(), std::string(kIdempotencyGuard));
+  EXPECT_EQ(ReasonOf(Outcome::Failed(batch, reused).status()), Reason::kRequestIdReused);
+}
+
 TEST(OutcomeDeathTest, DiesOfAnErrorMapThatCallsAFailureASuccess) {
   Batch batch("create");
   Step step = Named("insert");

@@ -97,6 +97,11 @@ Group::Result Group::run_steps(const Batch& batch) {
 }
 
 std::optional<Failure> Group::run_step(const Step& step, std::vector<Row>& rows) {
+  if (step.takes == Step::Takes::kSet) {
+    Failure failure;
+    failure.message = "SQLite has no arrays: a step must take its binds one by one";
+    return failure;
+  }
   Statement* statement = nullptr;
   if (auto error = connection_.prepare(step.sql, statement)) return ClassifyError(*error, names_);
   static const Row kNoBinds;

@@ -376,6 +376,13 @@ TEST_F(SqliteFailures, CallWrongStatementsBugs) {
   }
 }
 
+TEST_F(SqliteFailures, RefuseSetsOfBinds) {
+  const Outcome outcome =
+      commit(Step{.sql = "SELECT $1", .binds = {{int64_t{1}}}, .takes = Step::Takes::kSet});
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.failure()->failure_class, FailureClass::kBug);
+}
+
 TEST_F(SqliteFailures, DontLeaveTheWriterInAHalfTransaction) {
   for (const char* sql : {"COMMIT", "ROLLBACK", "BEGIN"}) {
     EXPECT_FALSE(commit(Step{.sql = sql}).ok()) << sql;

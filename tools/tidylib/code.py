@@ -9,7 +9,7 @@ FUNCTION_LINES = 70
 FILE_LINES = 800
 
 # What only the real env may do; everything else asks its env, or it can't run in simulation.
-REAL_WORLD = ("src/holdfast/real/", "src/holdfast/app/")
+REAL_WORLD = ("src/holdfast/real_env/", "src/holdfast/real/", "src/holdfast/app/")
 BANNED = {
     "clock": r"\b(?:system|steady|high_resolution)_clock::now\b|\babsl::Now\b|\bgettimeofday\b"
              r"|\bclock_gettime\b|(?<![\w.>:])(?:std::|::)?time\((?:nullptr|NULL|0)\)",

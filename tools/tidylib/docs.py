@@ -6,7 +6,7 @@ import re
 from .source import Finding, Tree, line_of
 
 ERRORS, LIMITS = "docs/reference/errors.md", "docs/reference/limits.md"
-ERROR_TABLE = "src/holdfast/base/error.cc"
+ERROR_TABLE = "src/holdfast/base/reason.cc"
 
 _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

@@ -76,11 +76,11 @@ PLANTED = [
     ("link", {"docs/planted.md": "[gone](gone.md)\n"}),
     ("link", {"docs/planted.md": "# Here\n[there](#there)\n"}),
     ("error-table", {
-        "src/holdfast/base/error.cc": '{Reason::kConflict, "CONFLICT", StatusCode::kAborted, true},',
+        "src/holdfast/base/reason.cc": '{Reason::kConflict, "CONFLICT", StatusCode::kAborted, true},',
         "tests/e2e/planted_test.py": "expect('CONFLICT')\n",
         "docs/reference/errors.md": "| `CONFLICT` | ABORTED | no | when | what |\n"}),
     ("untested-reason", {
-        "src/holdfast/base/error.cc": '{Reason::kConflict, "CONFLICT", StatusCode::kAborted, true},'}),
+        "src/holdfast/base/reason.cc": '{Reason::kConflict, "CONFLICT", StatusCode::kAborted, true},'}),
     ("limits", {"docs/reference/limits.md": "| ids | 5 | `kMaxIds` | few |\n"}),
     ("limits", {"src/holdfast/base/ids.h": "#pragma once\nconstexpr int kMaxIds = 4;\n",
                 "docs/reference/limits.md": "# Limits\n"}),

@@ -1,7 +1,6 @@
 #include "holdfast/base/error.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -19,71 +18,7 @@ namespace {
 
 using absl::StatusCode;
 
-constexpr std::string_view kDomain = "holdfast.dev";
 constexpr std::string_view kTypePrefix = "type.googleapis.com/";
-
-struct ReasonRow {
-  Reason reason;
-  std::string_view text;
-  StatusCode code;
-  bool retryable;
-};
-
-// The order is Reason's. "Retryable" is about the very same request: what needs another etag,
-// token, name or a look at the database first isn't.
-constexpr auto kReasons = std::to_array<ReasonRow>({
-    {Reason::kInvalidField, "INVALID_FIELD", StatusCode::kInvalidArgument, false},
-    {Reason::kInvalidName, "INVALID_NAME", StatusCode::kInvalidArgument, false},
-    {Reason::kInvalidFilter, "INVALID_FILTER", StatusCode::kInvalidArgument, false},
-    {Reason::kInvalidOrderBy, "INVALID_ORDER_BY", StatusCode::kInvalidArgument, false},
-    {Reason::kInvalidMask, "INVALID_MASK", StatusCode::kInvalidArgument, false},
-    {Reason::kInvalidPageToken, "INVALID_PAGE_TOKEN", StatusCode::kInvalidArgument, false},
-    {Reason::kInvalidResumeToken, "INVALID_RESUME_TOKEN", StatusCode::kInvalidArgument, false},
-    {Reason::kMalformedRequest, "MALFORMED_REQUEST", StatusCode::kInvalidArgument, false},
-    {Reason::kRequestIdReused, "REQUEST_ID_REUSED", StatusCode::kInvalidArgument, false},
-    {Reason::kTooManyOperations, "TOO_MANY_OPERATIONS", StatusCode::kInvalidArgument, false},
-    {Reason::kResourceNotFound, "RESOURCE_NOT_FOUND", StatusCode::kNotFound, false},
-    {Reason::kParentNotFound, "PARENT_NOT_FOUND", StatusCode::kNotFound, false},
-    {Reason::kResourceExists, "RESOURCE_EXISTS", StatusCode::kAlreadyExists, false},
-    {Reason::kFieldValueTaken, "FIELD_VALUE_TAKEN", StatusCode::kAlreadyExists, false},
-    {Reason::kDeleteBlocked, "DELETE_BLOCKED", StatusCode::kFailedPrecondition, false},
-    {Reason::kDeletionProtected, "DELETION_PROTECTED", StatusCode::kFailedPrecondition, false},
-    {Reason::kReferenceNotFound, "REFERENCE_NOT_FOUND", StatusCode::kFailedPrecondition, false},
-    {Reason::kPlanChanged, "PLAN_CHANGED", StatusCode::kFailedPrecondition, false},
-    {Reason::kSchemaNewer, "SCHEMA_NEWER", StatusCode::kFailedPrecondition, false},
-    {Reason::kEtagMismatch, "ETAG_MISMATCH", StatusCode::kAborted, false},
-    {Reason::kNameBeingDeleted, "NAME_BEING_DELETED", StatusCode::kAborted, true},
-    {Reason::kParentDeleting, "PARENT_DELETING", StatusCode::kAborted, false},
-    {Reason::kConflict, "CONFLICT", StatusCode::kAborted, true},
-    {Reason::kResumeTooOld, "RESUME_TOO_OLD", StatusCode::kOutOfRange, false},
-    {Reason::kLimitExceeded, "LIMIT_EXCEEDED", StatusCode::kResourceExhausted, false},
-    {Reason::kOverloaded, "OVERLOADED", StatusCode::kResourceExhausted, true},
-    {Reason::kTooManyMatches, "TOO_MANY_MATCHES", StatusCode::kResourceExhausted, false},
-    {Reason::kDatabaseUnavailable, "DATABASE_UNAVAILABLE", StatusCode::kUnavailable, true},
-    {Reason::kCommitUnknown, "COMMIT_UNKNOWN", StatusCode::kUnavailable, false},
-    {Reason::kShuttingDown, "SHUTTING_DOWN", StatusCode::kUnavailable, true},
-    {Reason::kMethodUnknown, "METHOD_UNKNOWN", StatusCode::kUnimplemented, false},
-    {Reason::kDeadlineExceeded, "DEADLINE_EXCEEDED", StatusCode::kDeadlineExceeded, true},
-    {Reason::kCancelled, "CANCELLED", StatusCode::kCancelled, false},
-    {Reason::kInternal, "INTERNAL", StatusCode::kInternal, false},
-});
-
-constexpr bool InEnumOrder() {
-  for (size_t i = 0; i < kReasons.size(); ++i) {
-    if (static_cast<size_t>(kReasons[i].reason) != i) return false;
-  }
-  return true;
-}
-static_assert(InEnumOrder() && static_cast<size_t>(Reason::kInternal) + 1 == kReasons.size());
-
-const ReasonRow& RowOf(Reason reason) { return kReasons[static_cast<size_t>(reason)]; }
-
-std::optional<Reason> ReasonFromText(std::string_view text) {
-  for (const ReasonRow& row : kReasons) {
-    if (row.text == text) return row.reason;
-  }
-  return std::nullopt;
-}
 
 // For statuses that some library made: the reason whose meaning their code has anyway.
 Reason ReasonThatFits(StatusCode code) {
@@ -202,11 +137,11 @@ void AttachRetry(Duration after, absl::Status& status) {
   Attach(retry, status);
 }
 
-google::rpc::ErrorInfo NewErrorInfo(Reason reason) {
-  google::rpc::ErrorInfo info;
-  info.set_reason(std::string(ReasonText(reason)));
-  info.set_domain(std::string(kDomain));
-  return info;
+void AttachMetadata(const std::map<std::string, std::string>& metadata, absl::Status& status) {
+  auto info = Attached<google::rpc::ErrorInfo>(status);
+  HF_CHECK(info.has_value()) << "an error with a reason has an ErrorInfo";
+  for (const auto& [key, value] : metadata) (*info->mutable_metadata())[Text(key)] = Text(value);
+  Attach(*info, status);
 }
 
 // The same error, with an ErrorInfo if it had none.
@@ -222,17 +157,9 @@ void CopyPayloads(const absl::Status& from, absl::Status& to) {
 
 }  // namespace
 
-std::string_view ReasonText(Reason reason) { return RowOf(reason).text; }
-absl::StatusCode CodeOf(Reason reason) { return RowOf(reason).code; }
-bool IsRetryable(Reason reason) { return RowOf(reason).retryable; }
-
 absl::Status MakeError(Reason reason, std::string_view message, ErrorDetails details) {
-  absl::Status status(CodeOf(reason), ToUtf8(message, kMaxErrorMessageBytes));
-  google::rpc::ErrorInfo info = NewErrorInfo(reason);
-  for (const auto& [key, value] : details.metadata) {
-    (*info.mutable_metadata())[Text(key)] = Text(value);
-  }
-  Attach(info, status);
+  absl::Status status = MakeError(reason, message);
+  if (!details.metadata.empty()) AttachMetadata(details.metadata, status);
   if (details.resource.has_value()) AttachResource(*details.resource, status);
   AttachViolations(details, status);
   if (details.retry_after.has_value()) AttachRetry(*details.retry_after, status);
@@ -249,7 +176,7 @@ absl::Status FieldError(Reason reason, std::string_view field_path, std::string_
 
 std::optional<Reason> ReasonOf(const absl::Status& status) {
   const auto info = Attached<google::rpc::ErrorInfo>(status);
-  if (!info.has_value() || info->domain() != kDomain) return std::nullopt;
+  if (!info.has_value() || info->domain() != kErrorDomain) return std::nullopt;
   return ReasonFromText(info->reason());
 }
 
@@ -260,10 +187,7 @@ absl::Status AddErrorMetadata(const absl::Status& status, std::string_view key,
   const std::string message = absl::StrCat(ToAbsl(prefix), old.message());
   absl::Status changed(old.code(), ToUtf8(message, kMaxErrorMessageBytes));
   CopyPayloads(old, changed);
-  auto info = Attached<google::rpc::ErrorInfo>(old);
-  HF_CHECK(info.has_value()) << "an error with a reason has an ErrorInfo";
-  (*info->mutable_metadata())[Text(key)] = Text(value);
-  Attach(*info, changed);
+  AttachMetadata({{std::string(key), std::string(value)}}, changed);
   return changed;
 }
 

@@ -20,7 +20,7 @@ struct Line {
   bool retryable;
 };
 
-// What clients rely on, written down a second time on purpose: a change of the table in error.cc
+// What clients rely on, written down a second time on purpose: a change of the table in reason.cc
 // is a change of the API, and must be made here too.
 constexpr Line kContract[] = {
     {Reason::kInvalidField, "INVALID_FIELD", StatusCode::kInvalidArgument, false},
@@ -81,6 +81,17 @@ Message DetailOf(const absl::Status& status) {
 
 ErrorDetails::Violation Violation(std::string subject, std::string description) {
   return {.type = "", .subject = std::move(subject), .description = std::move(description)};
+}
+
+TEST(Error, WritesTheBytesThatProtobufWouldWrite) {
+  for (const Line& line : kContract) {
+    google::rpc::ErrorInfo info;
+    info.set_reason(std::string(line.text));
+    info.set_domain("holdfast.dev");
+    const auto payload = MakeError(line.reason, "no").GetPayload(ToAbsl(kErrorInfoType));
+    ASSERT_TRUE(payload.has_value());
+    EXPECT_EQ(std::string(*payload), info.SerializeAsString());
+  }
 }
 
 TEST(ErrorTable, EachReasonHasItsTextItsCodeAndItsRetryability) {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
-#include "holdfast/base/error.h"
+#include "holdfast/base/reason.h"
 #include "holdfast/base/strings.h"
 
 namespace holdfast::batch {

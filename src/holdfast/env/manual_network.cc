@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "holdfast/base/error.h"
+#include "holdfast/base/reason.h"
 
 namespace holdfast {
 

@@ -7,6 +7,7 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/proto_buffer_writer.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <set>
@@ -52,6 +53,14 @@ bool Serialize(const pb::Message& message, grpc::ByteBuffer& bytes) {
   constexpr int kBlock = 64 * 1024;
   grpc::ProtoBufferWriter writer(&bytes, kBlock, static_cast<int>(message.ByteSizeLong()));
   return message.SerializePartialToZeroCopyStream(&writer);
+}
+
+bool Serialize(const server::Response& response, grpc::ByteBuffer& bytes) {
+  if (response.rest.empty()) return Serialize(*response.message, bytes);
+  const std::array<grpc::Slice, 2> parts = {response.message->SerializePartialAsString(),
+                                            grpc::Slice(response.rest)};
+  bytes = grpc::ByteBuffer(parts.data(), parts.size());
+  return true;
 }
 
 struct Shared {
@@ -135,15 +144,15 @@ class Call final : public grpc::ServerGenericBidiReactor,
       call->Finish(ToGrpc(status));
       co_return;
     }
-    const absl::StatusOr<std::unique_ptr<pb::Message>> response =
+    const absl::StatusOr<server::Response> response =
         co_await call->shared_.dispatcher.call(call->method_, call->context_, std::move(request));
     call->respond(response);
   }
 
-  void respond(const absl::StatusOr<std::unique_ptr<pb::Message>>& response) {
+  void respond(const absl::StatusOr<server::Response>& response) {
     ticket_.reset();
     if (!response.ok()) return Finish(ToGrpc(response.status()));
-    if (!Serialize(**response, out_)) {
+    if (!Serialize(*response, out_)) {
       return Finish(ToGrpc(MakeError(Reason::kInternal, "a response couldn't be serialized")));
     }
     StartWriteAndFinish(&out_, grpc::WriteOptions(), grpc::Status::OK);

@@ -12,7 +12,7 @@
 #include "holdfast/feed/feed.h"
 #include "holdfast/real/grpc_client.h"
 #include "holdfast/real/grpc_server.h"
-#include "holdfast/real/real_env.h"
+#include "holdfast/real_env/real_env.h"
 #include "holdfast/schema/testdata.h"
 #include "holdfast/server/dispatcher.h"
 #include "holdfast/storage/memory/memory_engine.h"

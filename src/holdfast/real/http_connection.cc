@@ -142,16 +142,22 @@ Task<bool> Connection::answer() {
   co_return co_await stream(std::move(found));
 }
 
+absl::StatusOr<std::string> Connection::print(server::Response response) const {
+  HF_ASSIGN_OR_RETURN(const std::unique_ptr<google::protobuf::Message> whole,
+                      std::move(response).merged());
+  return shared_->translator.codec().print(*whole);
+}
+
 Task<bool> Connection::call(JsonCall call) {
   absl::StatusOr<server::CallContext> context = read_context();
   if (!context.ok()) co_return co_await reply(ErrorReply(context.status()));
   watch(*context, Watching::kCall);
-  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response =
+  absl::StatusOr<server::Response> response =
       co_await shared_->dispatcher.call(*call.method, *std::move(context), std::move(call.request));
   end_watch();
   absl::StatusOr<std::string> json;
   if (response.ok()) {
-    json = shared_->translator.codec().print(**response);
+    json = print(*std::move(response));
   } else {
     json = with_deadline(response.status());
   }

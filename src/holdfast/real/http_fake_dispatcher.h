@@ -63,8 +63,9 @@ class FakeDispatcher final : public server::Dispatcher {
     return TestSchema().new_message(method.request);
   }
 
-  Task<absl::StatusOr<MessagePtr>> call(const server::MethodInfo& method,
-                                        server::CallContext context, MessagePtr request) override {
+  Task<absl::StatusOr<server::Response>> call(const server::MethodInfo& method,
+                                              server::CallContext context,
+                                              MessagePtr request) override {
     {
       const std::lock_guard lock(mutex_);
       calls_.push_back(method.full_name + " " + request->ShortDebugString());

@@ -10,7 +10,7 @@
 #include "holdfast/base/error.h"
 #include "holdfast/real/http_fake_dispatcher.h"
 #include "holdfast/real/http_wire_for_test.h"
-#include "holdfast/real/real_env.h"
+#include "holdfast/real_env/real_env.h"
 #include "holdfast/testing/covers.h"
 
 namespace holdfast::real {

@@ -14,7 +14,7 @@
 #include "holdfast/feed/feed.h"
 #include "holdfast/real/grpc_server.h"
 #include "holdfast/real/http_server.h"
-#include "holdfast/real/real_env.h"
+#include "holdfast/real_env/real_env.h"
 #include "holdfast/schema/schema.h"
 #include "holdfast/server/dispatcher.h"
 #include "holdfast/storage/engine.h"

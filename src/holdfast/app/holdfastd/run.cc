@@ -15,7 +15,7 @@
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/app/holdfastd/node.h"
 #include "holdfast/base/strings.h"
-#include "holdfast/real/real_env.h"
+#include "holdfast/real_env/real_env.h"
 #include "holdfast/real/termination.h"
 
 namespace holdfast::app {

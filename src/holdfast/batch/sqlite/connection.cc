@@ -6,7 +6,6 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "holdfast/base/error.h"
 #include "holdfast/base/strings.h"
 
 namespace holdfast::batch::sqlite {

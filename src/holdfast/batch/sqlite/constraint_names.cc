@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "holdfast/base/error.h"
+#include "holdfast/base/reason.h"
 #include "holdfast/base/strings.h"
 
 namespace holdfast::batch::sqlite {

@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
-#include "holdfast/base/error.h"
+#include "holdfast/base/reason.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/batch/sqlite/group.h"

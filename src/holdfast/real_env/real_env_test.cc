@@ -1,4 +1,4 @@
-#include "holdfast/real/real_env.h"
+#include "holdfast/real_env/real_env.h"
 
 #include <gtest/gtest.h>
 

@@ -2,9 +2,12 @@
 // random numbers (fit for keys).
 #pragma once
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "holdfast/env/env.h"
 
@@ -29,9 +32,13 @@ class RealEnv final : public Env {
   // twice, but not on a thread of this env.
   void stop();
 
-  // Runs the task on the executor and waits for its end on the calling thread, which must not be
-  // one of this env. Not after or during stop().
-  void run(Task<void> task);
+  // Runs the task on the executor, waits for its end on the calling thread, which must not be one
+  // of this env, and returns its result: the way in for programs without coroutines. Not after or
+  // during stop().
+  template <class T>
+  T run(Task<T> task) {
+    return boost::asio::co_spawn(executor(), std::move(task), boost::asio::use_future).get();
+  }
 
   [[nodiscard]] Clock& clock() override;
   [[nodiscard]] Random& random() override;

@@ -1,17 +1,15 @@
-#include "holdfast/real/real_env.h"
+#include "holdfast/real_env/real_env.h"
 
 #include <openssl/rand.h>
 #include <pthread.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -175,10 +173,6 @@ RealEnv::RealEnv(RealEnvOptions options)
 RealEnv::~RealEnv() { impl_->stop(); }
 
 void RealEnv::stop() { impl_->stop(); }
-
-void RealEnv::run(Task<void> task) {
-  asio::co_spawn(impl_->context(), std::move(task), asio::use_future).get();
-}
 
 Clock& RealEnv::clock() { return impl_->clock(); }
 Random& RealEnv::random() { return impl_->random(); }

@@ -1,13 +1,19 @@
 # Every library we didn't write, found once. All are Debian packages; tools/setup names them.
 
+# What the batch library stands on.
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(OpenSSL REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(Protobuf 3.21 REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(PostgreSQL REQUIRED)
+if(HOLDFAST_BATCH_ONLY)
+  return()
+endif()
+
+find_package(ZLIB REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)

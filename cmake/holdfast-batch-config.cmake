@@ -1,0 +1,10 @@
+# find_package(holdfast-batch) -> holdfast::batch
+include(CMakeFindDependencyMacro)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_dependency(Threads)
+find_dependency(Boost 1.81)
+find_dependency(OpenSSL)
+find_dependency(absl CONFIG)
+find_dependency(SQLite3)
+find_dependency(PostgreSQL)
+include(${CMAKE_CURRENT_LIST_DIR}/holdfast-batch-targets.cmake)

@@ -39,6 +39,7 @@ class FaultyEngine final : public storage::Engine {
   [[nodiscard]] int commits() const { return commits_; }
 
   const std::string& incarnation() const override { return database_.incarnation(); }
+  [[nodiscard]] Writers writers() const override { return database_.writers(); }
 
   Task<storage::Commit> commit(storage::Batch batch) override {
     if (crashed_) co_await silence_.wait();

@@ -29,6 +29,7 @@ class FlakyEngine final : public storage::Engine {
   void come_back() { away_ = false; }
 
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
+  [[nodiscard]] Writers writers() const override { return engine_->writers(); }
   Task<storage::Commit> commit(storage::Batch batch) override {
     return engine_->commit(std::move(batch));
   }

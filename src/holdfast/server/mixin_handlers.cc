@@ -256,7 +256,7 @@ class WatchShadowsHandler final : public MixinHandler {
     if (!page.ok()) co_return page.status();
     if (position.phase == WatchPosition::Phase::kStart) {
       position.phase = WatchPosition::Phase::kSnapshot;
-      position.cursor = {host.deployment.engine->incarnation(), page->revision, std::nullopt};
+      position.cursor = page->place;
     }
     mixin::WatchResourceShadowsResponse response;
     for (const store::Shadow& shadow : page->shadows) Fill(shadow, *response.add_changes());

@@ -132,6 +132,7 @@ std::string SealWatch(const Deployment& deployment, std::string_view request_has
   writer.text(key.name.str());
   writer.text(position.snapshot_end.kind.str());
   writer.text(position.snapshot_end.name.str());
+  if (!position.cursor.snapshot.empty()) writer.text(position.cursor.snapshot);
   return SealToken(deployment.token_key, "resume", writer.bytes());
 }
 
@@ -152,6 +153,7 @@ absl::StatusOr<WatchPosition> OpenWatch(const Deployment& deployment, std::strin
   if (has_key) position.cursor.key = std::move(key);
   position.snapshot_end.kind = KindName(reader.text());
   position.snapshot_end.name = ResourceName(reader.text());
+  if (!reader.at_end()) position.cursor.snapshot = reader.text();
   const auto last = static_cast<int64_t>(WatchPosition::Phase::kChanges);
   if (!reader.at_end() || phase < 0 || phase > last) return BadWatch(kForged);
   if (hash != request_hash) return BadWatch(kOtherWatch);

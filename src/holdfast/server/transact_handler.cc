@@ -43,13 +43,23 @@ class TransactHandler final : public Handler {
     write.deadline = context.deadline;
     std::vector<Outline> outlines;
     for (const store::WriteOp& op : write.ops) outlines.push_back({op.label, op.kind});
+    const bool commits = write.mode == store::WriteMode::kCommit;
     absl::StatusOr<store::WriteResult> done =
         co_await host_.deployment.store->write(std::move(write));
     if (!done.ok()) co_return done.status();
+    if (commits && done->revision == Revision()) co_await look_up(done->revision);
     co_return respond(*done, outlines);
   }
 
  private:
+  // A state that has the batch, where the commit itself doesn't know one. It is done: whatever
+  // happens here mustn't look like a failure.
+  Task<void> look_up(Revision& revision) {
+    const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot =
+        co_await host_.deployment.engine->snapshot();
+    if (snapshot.ok()) revision = (*snapshot)->revision();
+  }
+
   struct Choice {
     schema::TransactField field;
     RequestFields fields;

@@ -163,7 +163,7 @@ class Watch {
     if (!page.ok()) co_return page.status();
     if (position_.phase == Phase::kStart) {
       position_.phase = Phase::kSnapshot;
-      position_.cursor = {host_.deployment.engine->incarnation(), page->revision, std::nullopt};
+      position_.cursor = page->place;
     } else if (page->revision < position_.cursor.revision) {
       // Read where the last commits haven't arrived yet: again, a little later.
       co_await host_.env.sleep(kLongestTailerWait);

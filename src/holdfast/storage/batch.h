@@ -174,7 +174,9 @@ struct Batch {
 struct Commit {
   absl::Status status;             // of the failing op's Explain
   std::optional<Failure> failure;  // nullopt: committed
-  Revision revision;               // of this batch; means nothing for a rehearsal
+  // Of this batch. 0: of a rehearsal; or the engine doesn't know (several writers: a transaction has
+  // no place of its own among the states). A snapshot taken now has the batch.
+  Revision revision;
 
   [[nodiscard]] bool ok() const { return !failure.has_value(); }
 };

@@ -79,16 +79,25 @@ struct DutyQuery {
 };
 
 // A place in the feed. Opaque to clients; valid over restarts. `incarnation` names the database
-// (and its restores): a cursor of another one is refused.
+// (and its restores): a cursor of another one is refused. Get the first one from
+// Snapshot::place(); Cursor{incarnation} is the beginning of everything.
 struct Cursor {
   std::string incarnation;
   Revision revision;
-  // Within a revision: behind this key; nullopt: the whole revision has been read.
+  // Within a revision: behind this row; nullopt: the whole revision has been read.
   std::optional<ResourceKey> key;
+  // What a number can't say: with several writers at once, which transactions have been seen. The
+  // engine's own words, at most kMaxCursorSnapshot bytes; empty where the revision says it all. A
+  // text that is older than the revision is a good place too: some rows come again.
+  std::string snapshot;
 };
+inline constexpr size_t kMaxCursorSnapshot = 8 << 10;
 
 struct FeedPage {
-  std::vector<Row> rows;  // in order of (revision, key); tombstones included
+  // In order of revision, each key once; tombstones included. A row's revision is the place at
+  // which the feed has it: with one writer that of its commit, otherwise that of the state it was
+  // read from.
+  std::vector<Row> rows;
   Cursor next;
   // True: nothing is left; with these rows the reader's view is exactly the state at
   // next.revision.
@@ -100,8 +109,12 @@ class Snapshot {
  public:
   virtual ~Snapshot() = default;
 
-  // The state's place in the feed: the last committed revision.
+  // Of two states of one database, the one that holds more has the higher revision. With one writer
+  // it is that of the last commit; with several, a count of finished transactions: it also moves
+  // when nothing here has changed.
   [[nodiscard]] virtual Revision revision() const = 0;
+  // The state as a place in the feed: what has changed since is behind it.
+  [[nodiscard]] virtual Cursor place() const = 0;
 
   // In the order of `keys`; nullopt where there is no row. Tombstones are returned.
   virtual Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
@@ -118,7 +131,8 @@ class Snapshot {
   virtual Task<absl::StatusOr<std::optional<PutRequest>>> request(std::string id) = 0;
   // Changes behind `from`: the latest state of each row, at most kMaxPageBytes of bodies.
   // OUT_OF_RANGE / RESUME_TOO_OLD below the purge's floor (a tombstone behind `from` has been
-  // forgotten), for a revision that isn't there yet, or for another incarnation.
+  // forgotten), for a place that isn't there (yet, or any more: after a failover), or for another
+  // incarnation.
   virtual Task<absl::StatusOr<FeedPage>> feed(Cursor from, size_t limit) = 0;
 };
 
@@ -135,6 +149,10 @@ class Engine {
   // Names this database: changes when a backup is restored.
   [[nodiscard]] virtual const std::string& incarnation() const = 0;
 
+  // Whether commits may come that on_commit() doesn't tell of.
+  enum class Writers { kThisProcess, kOthersToo };
+  [[nodiscard]] virtual Writers writers() const = 0;
+
   // All or nothing; answers when it is durable.
   virtual Task<Commit> commit(Batch batch) = 0;
 
@@ -144,8 +162,8 @@ class Engine {
   // of the lowest revision first), and raises the feed's floor in the same transaction.
   virtual Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) = 0;
 
-  // Called after each commit, with its revision, on no particular thread. One listener; set it
-  // before the first commit.
+  // Called after each commit of this engine, with Commit::revision, on no particular thread. One
+  // listener; set it before the first commit.
   virtual void on_commit(std::function<void(Revision)> listener) = 0;
 };
 

@@ -34,7 +34,9 @@ struct Row {
   // creation.
   int64_t stamp = 0;
   Version version;
-  Revision revision;  // set by the engine at commit
+  // Set by the engine at commit, and higher after each. Of a row that feed() gave: its place there.
+  // Otherwise, with several writers, it can't be compared with revisions of snapshots.
+  Revision revision;
   RowState state = RowState::kActive;
   uint32_t pending = 0;
   // CLOSING and DELETING: which deletion it belongs to (uid of that deletion).

@@ -56,7 +56,8 @@ inline std::string Show(const PutRequest& request) {
 
 inline std::string Show(const Cursor& cursor) {
   return absl::StrCat(cursor.incarnation, "@", cursor.revision.value(),
-                      cursor.key.has_value() ? " " + Show(*cursor.key) : "");
+                      cursor.key.has_value() ? " " + Show(*cursor.key) : "",
+                      cursor.snapshot.empty() ? "" : " {" + cursor.snapshot + "}");
 }
 
 inline std::string Show(Failure::Kind kind) {

@@ -39,6 +39,7 @@ class FaultEngine final : public storage::Engine {
   }
 
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
+  [[nodiscard]] Writers writers() const override { return engine_->writers(); }
 
   Task<storage::Commit> commit(storage::Batch batch) override {
     if (dead_) co_return Dead();

@@ -86,7 +86,8 @@ Task<absl::StatusOr<ShadowPage>> ListShadows(const Plans& plans, Snapshot& snaps
                                              std::optional<KindName> kind,
                                              std::optional<ResourceKey> after, size_t limit,
                                              ShowDeleted show_deleted) {
-  ShadowPage result{.shadows = {}, .next = {}, .revision = snapshot.revision()};
+  ShadowPage result{
+      .shadows = {}, .next = {}, .revision = snapshot.revision(), .place = snapshot.place()};
   storage::ScanQuery scan;
   for (const auto& [name, plan] : plans.all()) {
     if (plan.is_checked() && (!kind.has_value() || *kind == name)) scan.kinds.push_back(name);

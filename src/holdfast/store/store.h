@@ -86,6 +86,7 @@ struct ListPage {
   std::vector<SharedMessage> resources;
   std::optional<PageStart> next;
   Revision revision;
+  storage::Cursor place;  // of the same state
 };
 
 // What deleting a resource would do. A tree; see holdfast.v1.DeletionNode.
@@ -124,6 +125,7 @@ struct ShadowPage {
   std::vector<Shadow> shadows;
   std::optional<ResourceKey> next;
   Revision revision;
+  storage::Cursor place;  // of the same state
 };
 
 // One thing that fsck found.

@@ -50,6 +50,9 @@ class MemorySnapshot final : public Snapshot {
   MemorySnapshot& operator=(const MemorySnapshot&) = delete;
 
   [[nodiscard]] Revision revision() const override { return at_; }
+  [[nodiscard]] Cursor place() const override {
+    return {.incarnation = incarnation_, .revision = at_};
+  }
 
   Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
                                                             Fields fields) override {
@@ -134,6 +137,7 @@ class MemoryEngine final : public Engine {
       : env_(env), incarnation_(std::move(options.incarnation)) {}
 
   [[nodiscard]] const std::string& incarnation() const override { return incarnation_; }
+  [[nodiscard]] Writers writers() const override { return Writers::kThisProcess; }
 
   Task<Commit> commit(Batch batch) override {
     co_await Suspend();

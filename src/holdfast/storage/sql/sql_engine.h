@@ -28,6 +28,7 @@ class SqlEngine final : public Engine {
             Opened opened);
 
   [[nodiscard]] const std::string& incarnation() const override { return opened_.incarnation; }
+  [[nodiscard]] Writers writers() const override { return Writers::kThisProcess; }
   Task<Commit> commit(Batch batch) override;
   Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() override;
   Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) override;

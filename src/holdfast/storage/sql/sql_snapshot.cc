@@ -335,6 +335,10 @@ Task<absl::StatusOr<std::optional<PutRequest>>> SqlSnapshot::request(std::string
   co_return answer;
 }
 
+Cursor SqlSnapshot::place() const {
+  return {.incarnation = context_.incarnation, .revision = revision_};
+}
+
 absl::Status SqlSnapshot::check_cursor(const Cursor& from) const {
   if (from.incarnation != context_.incarnation) return TooOld("it is a place in another database");
   if (from.revision > revision_) return TooOld("the database hasn't got that far");

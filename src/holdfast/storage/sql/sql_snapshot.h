@@ -30,6 +30,7 @@ class SqlSnapshot final : public Snapshot {
       std::shared_ptr<const NameIds> known);
 
   [[nodiscard]] Revision revision() const override { return revision_; }
+  [[nodiscard]] Cursor place() const override;
   Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
                                                             Fields fields) override;
   Task<absl::StatusOr<ScanPage>> scan(ScanQuery query) override;

@@ -59,7 +59,7 @@ absl::StatusOr<MessagePtr> Match(const Plans& plans, const KindPlan& plan, const
 
 Task<absl::StatusOr<ListPage>> ListByName(const Plans& plans, const KindPlan& plan,
                                           storage::Snapshot& snapshot, const ListQuery& query) {
-  ListPage page{.revision = snapshot.revision()};
+  ListPage page{.revision = snapshot.revision(), .place = snapshot.place()};
   storage::ScanQuery scan = ScanOf(plan, query);
   if (query.after.has_value()) {
     scan.after = ResourceKey{.kind = plan.name(), .name = query.after->name};
@@ -138,7 +138,7 @@ Task<absl::StatusOr<ListPage>> ListSorted(const Plans& plans, const KindPlan& pl
     more = rows.next.has_value();
     scan.after = std::move(rows.next);
   }
-  ListPage page{.revision = snapshot.revision()};
+  ListPage page{.revision = snapshot.revision(), .place = snapshot.place()};
   auto places = first.take();
   if (places.size() > query.page_size) {
     places.pop_back();

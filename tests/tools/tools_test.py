@@ -32,6 +32,31 @@ class RequirementsTest(unittest.TestCase):
         self.assertEqual(self.report("R3\n", "R33\tA.B\n"), (1, {"covered": 0, "open": ["R3"]}))
 
 
+class BenchTablesTest(unittest.TestCase):
+    PAGE = "# Before\n<!-- measured: batch: eight -->\nold\n<!-- end -->\nafter\n"
+    ROW = {"comparison": "eight", "name": "saga", "per_second": {"median": 1420, "min": 400, "max": 2000},
+           "p50_us": {"median": 2500}, "p99_us": {"median": 9000}}
+
+    def fill(self, results: list) -> tuple[int, str]:
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "page.md"
+            page.write_text(self.PAGE)
+            (pathlib.Path(folder) / "batch.json").write_text(json.dumps({"results": results}))
+            done = subprocess.run([TOOLS / "bench-tables", "--from", folder, page],
+                                  capture_output=True, check=False)
+            return done.returncode, page.read_text()
+
+    def test_puts_the_figures_between_the_markers(self):
+        code, page = self.fill([self.ROW])
+        self.assertEqual(code, 0)
+        self.assertEqual(page.splitlines()[-3:],
+                         ["| saga | 1,420 (400 to 2,000) | 2.5 ms | 9.0 ms |", "<!-- end -->", "after"])
+        self.assertNotIn("old", page)
+
+    def test_fails_and_leaves_the_page_where_a_comparison_is_missing(self):
+        self.assertEqual(self.fill([]), (1, self.PAGE))
+
+
 class BuildTimesTest(unittest.TestCase):
     def run_on(self, log: str) -> int:
         with tempfile.TemporaryDirectory() as folder:

@@ -23,6 +23,17 @@ ARCHIVE_PROTOS = SOURCE / "examples/archive/proto"
 NETWORK_PROTOS = SOURCE / "examples/network/proto"
 
 
+def sanitizers():
+    """What the programs of this build carry ("address,undefined", "thread"), as it was configured.
+
+    Empty for what people run, and where no configuration is beside the programs.
+    """
+    cache = BIN.parent / "CMakeCache.txt"
+    text = cache.read_text() if cache.exists() else ""
+    found = re.search(r"^HF_SANITIZE:\w+=(.*)$", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
 class ApiError(Exception):
     """An error answer: HTTP status and the google.rpc.Status in JSON."""
 
@@ -50,9 +61,11 @@ def free_port():
 
 
 class Server:
-    """One holdfastd on a data folder; may be killed and started again on the same data."""
+    """One holdfastd on a data folder; may be killed and started again on the same data. With `dsn`
+    it is on that PostgreSQL database, else on files in the folder. `settings` are further lines of
+    its configuration."""
 
-    def __init__(self, folder, services, program="holdfastd"):
+    def __init__(self, folder, services, program="holdfastd", dsn=None, settings=()):
         self.folder = pathlib.Path(folder)
         self.program = BIN / program
         self.process = None
@@ -61,21 +74,29 @@ class Server:
         self.config = self.folder / "holdfastd.yaml"
         # The same ports after every start, so that clients find it again.
         lines = ["listen:", f"  grpc: 127.0.0.1:{free_port()}",
-                 f"  http: 127.0.0.1:{free_port()}", "deployments:"]
+                 f"  http: 127.0.0.1:{free_port()}", *settings, "deployments:"]
         for domain, protos in services.items():
+            database = (f'postgres: {{dsn: "{dsn}"}}' if dsn
+                        else f"sqlite: {self.folder / (domain + '.db')}")
             lines += [
                 f"  - service: {domain}",
                 "    region: local",
                 f"    protos: [{protos}]",
-                f"    database: {{sqlite: {self.folder / (domain + '.db')}}}",
+                f"    database: {{{database}}}",
             ]
         self.config.write_text("\n".join(lines) + "\n")
         self.log = open(self.folder / "holdfastd.log", "ab")
 
     def start(self):
+        self.launch()
+        return self.wait_ready()
+
+    def launch(self):
         self.process = subprocess.Popen(
             [self.program, "--config", self.config], stdout=subprocess.PIPE, stderr=self.log,
             text=True)
+
+    def wait_ready(self):
         for line in self.process.stdout:
             found = re.search(r"ready grpc=(\S+) http=(\S+)", line)
             if found:
@@ -186,6 +207,13 @@ def apt_packages_list():
     """The text of this machine's release list (main, amd64)."""
     return subprocess.run([SOURCE / "examples/archive/apt-list.sh"], check=True,
                           stdout=subprocess.PIPE).stdout
+
+
+def archive_facts(packages):
+    """What an import of this list must give, counted by a program that shares nothing with it."""
+    with open(packages, "rb") as text:
+        return json.loads(subprocess.run([SOURCE / "examples/archive/facts.pl"], stdin=text,
+                                         check=True, stdout=subprocess.PIPE).stdout)
 
 
 def record(test, *numbers):

@@ -24,6 +24,8 @@ import uuid
 import harness
 
 GROUP = 20
+# Whoever sees one of these may send the same again.
+RETRYABLE = {"DATABASE_UNAVAILABLE", "COMMIT_UNKNOWN", "SHUTTING_DOWN", "CONFLICT", "OVERLOADED"}
 
 
 class GroupWriter(threading.Thread):
@@ -46,7 +48,7 @@ class GroupWriter(threading.Thread):
             except harness.Gone:
                 time.sleep(0.02)
             except harness.ApiError as error:
-                if error.status != 503:
+                if error.reason not in RETRYABLE:
                     raise
                 time.sleep(0.02)
         return False
@@ -118,12 +120,17 @@ def run_import(server, packages, log, suite):
         stdout=subprocess.PIPE, stderr=log, text=True)
 
 
-def kill_while_importing(server, packages, kills, rng, log):
-    """Kills at random moments of an import; the next suite's import if one is done before. Returns
-    the suites and the importer that is still at the last of them."""
+def restart(server):
+    server.kill()
+    harness.eventually_start(server)
+
+
+def kill_while_importing(server, packages, strikes, rng, log):
+    """Calls each of `strikes` at a random moment of an import; the next suite's import if one is
+    done before. Returns the suites and the importer that is still at the last of them."""
     suites = ["kill-0"]
     importer = run_import(server, packages, log, suites[-1])
-    for _ in range(kills):
+    for strike in strikes:
         try:
             code = importer.wait(timeout=rng.uniform(0.05, 0.5))
             importer.stdout.close()
@@ -134,8 +141,7 @@ def kill_while_importing(server, packages, kills, rng, log):
             time.sleep(rng.uniform(0.5, 1))
         except subprocess.TimeoutExpired:
             pass
-        server.kill()
-        harness.eventually_start(server)
+        strike()
     return suites, importer
 
 
@@ -170,6 +176,32 @@ def fsck(server):
                    stdout=subprocess.DEVNULL)
 
 
+def check_strikes(server, packages, strikes, rng, folder):
+    """The whole of it, on a server that runs; it still runs afterwards."""
+    facts = harness.archive_facts(packages)
+    writer, reader = GroupWriter(server), GroupReader(server)
+    writer.start()
+    reader.start()
+    with open(pathlib.Path(folder) / "import.log", "w", encoding="utf-8") as log:
+        suites, importer = kill_while_importing(server, packages, strikes, rng, log)
+        importer.communicate(timeout=300)
+        if importer.returncode != 0:
+            importer = run_import(server, packages, log, suites[-1])
+            importer.communicate(timeout=300)
+        assert importer.returncode == 0, "the last import failed"
+        for thread in (writer, reader):
+            assert thread.is_alive(), "the writer or the reader met an error that isn't retryable"
+            thread.stopped.set()
+            thread.join()
+        assert reader.looks > 0, "the reader never got an answer"
+        assert not reader.torn, f"half a batch was visible: {reader.torn[:5]}"
+        check_groups(server, writer)
+        for suite in suites:
+            check_graph(server, packages, suite, facts, log)
+    fsck(server)
+    return suites, reader, writer
+
+
 def prove_that_the_reader_can_see():
     """On the server with the planted bug, without a single kill."""
     with harness.temporary_folder() as folder:
@@ -202,32 +234,11 @@ def main():
         packages = pathlib.Path(folder) / "Packages"
         packages.write_bytes(harness.apt_packages_list())
         server = harness.Server(folder, {"archive.example.com": harness.ARCHIVE_PROTOS}).start()
-        writer, reader = GroupWriter(server), GroupReader(server)
-        writer.start()
-        reader.start()
-        with open(packages, "rb") as text:
-            facts = json.loads(subprocess.run(
-                [harness.SOURCE / "examples/archive/facts.pl"], stdin=text, check=True,
-                stdout=subprocess.PIPE).stdout)
-        with open(pathlib.Path(folder) / "import.log", "w", encoding="utf-8") as log:
-            suites, importer = kill_while_importing(server, packages, arguments.kills, rng, log)
-            importer.communicate(timeout=300)
-            if importer.returncode != 0:
-                importer = run_import(server, packages, log, suites[-1])
-                importer.communicate(timeout=300)
-            assert importer.returncode == 0, "the last import failed"
-            writer.stopped.set()
-            writer.join()
-            reader.stopped.set()
-            reader.join()
-            assert reader.looks > 0, "the reader never got an answer"
-            assert not reader.torn, f"half a batch was visible: {reader.torn[:5]}"
-            check_groups(server, writer)
-            for suite in suites:
-                check_graph(server, packages, suite, facts, log)
-        fsck(server)
+        strikes = [lambda: restart(server)] * arguments.kills
+        suites, reader, writer = check_strikes(server, packages, strikes, rng, folder)
         server.stop()
-        print(f"{arguments.kills} kills in {len(suites)} imports, {reader.looks} looks, {len(writer.acknowledged)} groups, none torn")
+        print(f"{arguments.kills} kills in {len(suites)} imports, {reader.looks} looks, "
+              f"{len(writer.acknowledged)} groups, none torn")
         harness.record("nothing_is_half_done_after_kill", "T9", "T1")
 
 

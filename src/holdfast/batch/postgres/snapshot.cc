@@ -1,0 +1,144 @@
+#include "holdfast/batch/postgres/snapshot.h"
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "holdfast/base/macros.h"
+#include "holdfast/base/reason.h"
+#include "holdfast/base/strings.h"
+#include "holdfast/batch/postgres/exchanges.h"
+#include "holdfast/env/event.h"
+
+namespace holdfast::batch::postgres {
+namespace {
+
+constexpr const char* kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+// A session for one snapshot alone.
+class Lease final : public Claim {
+ public:
+  void granted(const std::shared_ptr<Connection>& connection) override {
+    connection_ = connection;
+    done_.set();
+  }
+  void refused(const std::string& why) override {
+    why_ = why;
+    done_.set();
+  }
+  [[nodiscard]] OneShot& done() { return done_; }
+  [[nodiscard]] const std::shared_ptr<Connection>& connection() const { return connection_; }
+  [[nodiscard]] const std::string& why() const { return why_; }
+
+ private:
+  OneShot done_;
+  std::shared_ptr<Connection> connection_;
+  std::string why_;
+};
+
+// The end of the transaction. Nobody waits for it; what comes next on the session goes behind.
+class Ending final : public Exchange {
+ public:
+  void send(Connection& connection) override { connection.execute_text("ROLLBACK"); }
+  void on_result(size_t, const pg_result*) override {}
+  void on_error(size_t, const ServerError&) override {}
+  void on_end(End, const std::string&) override {}
+};
+
+// The transaction of a snapshot: ended once, by the snapshot's end or because it has lived too
+// long.
+class Transaction {
+ public:
+  Transaction(std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection)
+      : pool_(std::move(pool)), connection_(std::move(connection)) {}
+  ~Transaction() { end(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // Null once it has ended.
+  [[nodiscard]] std::shared_ptr<Connection> connection() {
+    const std::lock_guard lock(mutex_);
+    return connection_;
+  }
+
+  void end() {
+    std::shared_ptr<Connection> connection;
+    {
+      const std::lock_guard lock(mutex_);
+      connection.swap(connection_);
+    }
+    if (connection == nullptr) return;
+    connection->send(std::make_shared<Ending>());
+    pool_->release(connection);
+  }
+
+ private:
+  const std::shared_ptr<Pool> pool_;
+  std::mutex mutex_;
+  std::shared_ptr<Connection> connection_;
+};
+
+class Snapshot final : public ReadSnapshot {
+ public:
+  Snapshot(std::shared_ptr<StatementCache> statements, std::shared_ptr<Transaction> transaction)
+      : statements_(std::move(statements)), transaction_(std::move(transaction)) {}
+
+  Task<absl::StatusOr<std::vector<Row>>> query(std::string_view sql, Row binds,
+                                               size_t max_rows) override {
+    std::vector<Row> one;
+    one.push_back(std::move(binds));
+    auto results = co_await query_each(sql, std::move(one), max_rows);
+    HF_CO_RETURN_IF_ERROR(results.status());
+    co_return std::move(results->front());
+  }
+
+  Task<absl::StatusOr<std::vector<std::vector<Row>>>> query_each(std::string_view sql,
+                                                                 std::vector<Row> binds,
+                                                                 size_t max_rows) override {
+    const std::shared_ptr<Connection> connection = transaction_->connection();
+    if (connection == nullptr) {
+      co_return MakeError(Reason::kDatabaseUnavailable, "the snapshot has lived too long");
+    }
+    if (binds.empty()) co_return std::vector<std::vector<Row>>();
+    const std::shared_ptr<const Statement> statement = statements_->get(LimitRows(sql, max_rows));
+    std::vector<QueryRun::Query> queries;
+    const bool first = !std::exchange(begun_, true);
+    if (first) queries.push_back({nullptr, kBegin, nullptr});
+    for (const Row& row : binds) queries.push_back({statement, "", &row});
+    const auto run = std::make_shared<QueryRun>(std::move(queries));
+    co_await Run::Over(run, connection);
+    if (run->failure().has_value()) co_return ToStatus(*run->failure(), ForMessage(sql));
+    std::vector<std::vector<Row>> results = std::move(run->rows());
+    if (first) results.erase(results.begin());
+    for (std::vector<Row>& rows : results) {
+      if (rows.size() > max_rows) rows.resize(max_rows);
+    }
+    co_return results;
+  }
+
+ private:
+  const std::shared_ptr<StatementCache> statements_;  // shared with the database
+  const std::shared_ptr<Transaction> transaction_;    // shared with the timer that ends it
+  bool begun_ = false;
+};
+
+}  // namespace
+
+Task<absl::StatusOr<std::unique_ptr<ReadSnapshot>>> TakeSnapshot(SnapshotSource source) {
+  const auto lease = std::make_shared<Lease>();  // shared with the pool while it waits
+  source.pool->acquire(lease);
+  co_await lease->done().wait();
+  if (lease->connection() == nullptr) {
+    co_return MakeError(Reason::kDatabaseUnavailable, lease->why());
+  }
+  auto transaction = std::make_shared<Transaction>(source.pool, lease->connection());
+  source.env.post_after(source.max_life, [weak = std::weak_ptr(transaction)] {
+    if (const auto alive = weak.lock()) alive->end();
+  });
+  std::unique_ptr<ReadSnapshot> snapshot =
+      std::make_unique<Snapshot>(source.statements, std::move(transaction));
+  co_return snapshot;
+}
+
+}  // namespace holdfast::batch::postgres

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
@@ -21,6 +23,8 @@ struct MaskNode {
   std::map<std::string, MaskNode> named;
   std::unique_ptr<MaskNode> every;
   bool whole = false;
+  // Of the root: the numbers of the fields in `named`, sorted, if all of them are whole.
+  std::vector<int> flat;
 };
 
 namespace {
@@ -276,6 +280,17 @@ MaskNode SetFieldsOf(const Message& message) {
   return node;
 }
 
+// None if a part of one of them is meant.
+std::vector<int> WholeFields(const MaskNode& root, const Descriptor& type) {
+  std::vector<int> numbers;
+  for (const auto& [name, child] : root.named) {
+    if (!child.whole) return {};
+    numbers.push_back(type.FindFieldByName(name)->number());
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
 absl::Status Error(std::string_view field, std::string_view path, std::string_view problem) {
   return FieldError(Reason::kInvalidMask, field,
                     absl::StrCat("\"", ForMessage(path), "\": ", ToAbsl(problem)));
@@ -309,6 +324,7 @@ absl::StatusOr<FieldMask> FieldMask::Parse(const std::vector<std::string>& paths
   FieldMask mask;
   if (everything) return mask;
   mask.paths_ = PathsOf(*root);
+  root->flat = WholeFields(*root, *type);
   mask.root_ = std::move(root);
   return mask;
 }
@@ -331,6 +347,34 @@ absl::StatusOr<FieldMask> FieldMask::ParseForUpdate(const std::vector<std::strin
 void FieldMask::keep(Message& resource) const {
   if (everything()) return;
   Keep(resource, {root_.get()});
+}
+
+bool FieldMask::keeps_serialized() const { return everything() || !root_->flat.empty(); }
+
+bool FieldMask::keep(std::string_view resource, std::string& out) const {
+  using google::protobuf::internal::WireFormatLite;
+  HF_CHECK(keeps_serialized()) << "the mask names parts of fields";
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(resource.data()),
+                                            static_cast<int>(resource.size()));
+  // What stands side by side is copied at once.
+  int kept_from = 0;
+  bool keeping = everything();
+  for (;;) {
+    const int begin = in.CurrentPosition();
+    const uint32_t tag = in.ReadTag();
+    if (tag == 0) break;
+    if (!WireFormatLite::SkipField(&in, tag)) return false;
+    if (everything()) continue;
+    const bool wanted = std::binary_search(root_->flat.begin(), root_->flat.end(),
+                                           WireFormatLite::GetTagFieldNumber(tag));
+    if (wanted == keeping) continue;
+    if (keeping) out.append(resource, kept_from, begin - kept_from);
+    kept_from = begin;
+    keeping = wanted;
+  }
+  if (!in.ConsumedEntireMessage()) return false;
+  if (keeping) out.append(resource, kept_from);
+  return true;
 }
 
 void FieldMask::copy(const Message& from, Message& to) const {

@@ -44,6 +44,11 @@ class FieldMask {
 
   // Read: leaves only what the mask names. Paths through repeated fields apply to each element.
   void keep(google::protobuf::Message& resource) const;
+  // The same for a serialized resource, without parsing it: what is left is appended to `out`. Only
+  // for masks that keeps_serialized() says yes to: of whole top-level fields, or everything. False:
+  // the bytes aren't those of a message (looked at as far as its top-level fields go).
+  [[nodiscard]] bool keep(std::string_view resource, std::string& out) const;
+  [[nodiscard]] bool keeps_serialized() const;
 
   // Update (AIP-134): what the mask names is taken from `from` into `to`: scalars, repeated fields
   // and messages are replaced (cleared where absent in `from`); a map key path replaces one entry.

@@ -32,6 +32,11 @@ void Try(const std::vector<std::string>& paths, const Message& resource) {
   }
   const auto kept = CopyOf(resource);
   mask->keep(*kept);
+  if (mask->keeps_serialized()) {
+    std::string bytes;
+    HF_CHECK(mask->keep(resource.SerializeAsString(), bytes));
+    HF_CHECK(bytes == kept->SerializeAsString()) << "bytes are cut otherwise than messages";
+  }
   const auto twice = CopyOf(*kept);
   mask->keep(*twice);
   HF_CHECK(google::protobuf::util::MessageDifferencer::Equals(*kept, *twice))

@@ -249,6 +249,38 @@ RC_GTEST_PROP(FieldMask, CopiesWhatItKeeps, ()) {
   RC_ASSERT(copied->SerializeAsString() == kept->SerializeAsString());
 }
 
+RC_GTEST_PROP(FieldMask, KeepsOfBytesWhatItKeepsOfTheMessage, ()) {
+  Paths paths;
+  for (int n = *rc::gen::inRange(0, 4); n > 0; --n) {
+    paths.push_back(*rc::gen::elementOf(TestPaths()));
+  }
+  const FieldMask mask = ParseOrDie(paths);
+  RC_PRE(mask.keeps_serialized());
+  const auto resource = RandomMessage();
+  std::string kept = "before ";
+  RC_ASSERT(mask.keep(resource->SerializeAsString(), kept));
+  mask.keep(*resource);
+  RC_ASSERT(kept == "before " + resource->SerializeAsString());
+}
+
+TEST(FieldMask, KnowsWhatItCanDoWithBytes) {
+  EXPECT_TRUE(FieldMask().keeps_serialized());
+  EXPECT_TRUE(ParseOrDie({"spec", "name", "labels"}).keeps_serialized());
+  EXPECT_FALSE(ParseOrDie({"name", "spec.cidr"}).keeps_serialized());
+  EXPECT_FALSE(ParseOrDie({"labels.a"}).keeps_serialized());
+}
+
+TEST(FieldMask, RefusesBytesThatAreNoMessage) {
+  const std::string whole =
+      TestTypes::Get().make("name: 'v' spec { cidr: 'c' }")->SerializeAsString();
+  for (const Paths& paths : {Paths{}, Paths{"name"}, Paths{"spec"}}) {
+    std::string kept;
+    EXPECT_FALSE(ParseOrDie(paths).keep(whole.substr(0, whole.size() - 1), kept));
+    EXPECT_FALSE(ParseOrDie(paths).keep(whole + '\x07', kept)) << "field 0";
+    EXPECT_FALSE(ParseOrDie(paths).keep(whole + '\x0c', kept)) << "the end of no group";
+  }
+}
+
 void ExpectError(const Paths& paths, std::string_view message) {
   const auto mask = FieldMask::Parse(paths, Vpc(), "read_mask");
   ASSERT_FALSE(mask.ok()) << paths.back();

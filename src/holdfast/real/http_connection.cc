@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
+#include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 
 namespace holdfast::real {
@@ -63,6 +64,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   // False: the connection can't go on.
   Task<bool> answer();
   Task<bool> call(JsonCall call);
+  [[nodiscard]] absl::StatusOr<std::string> print(server::Response response) const;
   Task<bool> stream(JsonCall call);
   Task<bool> reply(HttpReply reply);
   [[nodiscard]] absl::StatusOr<server::CallContext> read_context() const;

@@ -17,7 +17,7 @@ class FsckHandler final : public Handler {
  public:
   explicit FsckHandler(std::vector<Host> hosts) : hosts_(std::move(hosts)) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr message) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr message) override {
     const auto& request = static_cast<const admin::FsckRequest&>(*message);
     auto response = std::make_unique<admin::FsckResponse>();
     bool found = false;

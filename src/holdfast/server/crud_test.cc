@@ -172,6 +172,56 @@ TEST(List, CutsPagesThatClientsCouldNotTake) {
   EXPECT_THAT(Names(rest.at("projects")), ElementsAre("projects/d", "projects/e"));
 }
 
+TEST(List, GoesOnInItsOrderBehindAPageThatWasCut) {
+  TestServer server;
+  for (const char* id : {"a", "b", "c", "d", "e"}) {
+    server.must("ProjectService/CreateProject",
+                {{"project_id", id},
+                 {"project", {{"code", id}, {"display_name", std::string(1 << 20, 'x')}}}});
+  }
+  Json request = {{"order_by", "code desc"}};
+  const Json page = server.must("ProjectService/ListProjects", request);
+  EXPECT_THAT(Names(page.at("projects")), ElementsAre("projects/e", "projects/d", "projects/c"));
+  request["page_token"] = page.at("next_page_token");
+  const Json rest = server.must("ProjectService/ListProjects", request);
+  EXPECT_THAT(Names(rest.at("projects")), ElementsAre("projects/b", "projects/a"));
+}
+
+TEST(List, LeavesOutWhatTheMaskDoesNotName) {
+  HF_COVERS("S25");
+  TestServer server;
+  server.must("ProjectService/CreateProject",
+              {{"project_id", "p"}, {"project", {{"display_name", "x"}, {"code", "c"}}}});
+  const auto list = [&server](const char* mask) {
+    return server.must("ProjectService/ListProjects", {{"read_mask", mask}}).at("projects").at(0);
+  };
+  EXPECT_EQ(list("name,displayName"), Json({{"name", "projects/p"}, {"display_name", "x"}}));
+  const Json part = list("code,metadata.resourceVersion");
+  EXPECT_EQ(part, Json({{"code", "c"}, {"metadata", {{"resource_version", "1"}}}}));
+  EXPECT_TRUE(list("*").contains("metadata"));
+}
+
+TEST(List, SaysWhatIsStoredDamaged) {
+  TestServer server;
+  server.given_project("p");
+  auto snapshot = server.env().run(server.engine().snapshot());
+  const ResourceKey key{.kind = KindName("test.example.com/Project"),
+                        .name = ResourceName("projects/p")};
+  auto rows = server.env().run((*snapshot)->get({key}, storage::Fields::kAll));
+  storage::Row row = *(*rows)[0];
+  const Version expected = row.version;
+  row.version = Version(expected.value() + 1);
+  row.body->pop_back();
+  storage::Batch batch;
+  batch.add(storage::UpdateRow{.row = row, .expected = expected});
+  ASSERT_TRUE(server.env().run(server.engine().commit(std::move(batch))).ok());
+  for (const char* mask : {"*", "name", "name,metadata.uid"}) {
+    EXPECT_THAT(server.call("ProjectService/ListProjects", {{"read_mask", mask}}),
+                FailsWith(Reason::kInternal))
+        << mask;
+  }
+}
+
 TEST(List, CapsThePageSize) {
   TestServer server;
   server.given_project("p");

@@ -190,16 +190,20 @@ class DispatcherImpl final : public Dispatcher {
 
   Metrics& metrics() override { return metrics_; }
 
-  Task<absl::StatusOr<MessagePtr>> call(const MethodInfo& method, CallContext context,
-                                        MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(const MethodInfo& method, CallContext context,
+                                      MessagePtr request) override {
     const auto& entry = static_cast<const Entry&>(method);
     CallRecord record = begin(entry, context);
     if (absl::Status status = gate_.enter_call(); !status.ok()) {
       finish(entry, std::move(record), status);
       co_return status;
     }
-    absl::StatusOr<MessagePtr> response = check(context, *request);
-    if (response.ok()) response = co_await entry.handler->call(context, std::move(request));
+    absl::StatusOr<Response> response = absl::UnknownError("not asked yet");
+    if (absl::Status bad = check(context, *request); bad.ok()) {
+      response = co_await entry.handler->call(context, std::move(request));
+    } else {
+      response = std::move(bad);
+    }
     finish(entry, std::move(record), response.status());
     gate_.leave_call();
     co_return response;
@@ -211,7 +215,7 @@ class DispatcherImpl final : public Dispatcher {
     CallRecord record = begin(entry, context);
     const absl::StatusOr<uint64_t> id = gate_.enter_stream(context.cancelled);
     absl::Status status = id.status();
-    if (id.ok()) status = check(context, *request).status();
+    if (id.ok()) status = check(context, *request);
     if (status.ok()) {
       if (context.deadline.has_value()) {
         Spawn(env_, CancelAt(env_, *context.deadline, context.cancelled));
@@ -287,13 +291,11 @@ class DispatcherImpl final : public Dispatcher {
     return context.deadline.has_value() && env_.clock().monotonic() >= *context.deadline;
   }
 
-  // An empty response is "go on".
-  absl::StatusOr<MessagePtr> check(const CallContext& context, const pb::Message& request) {
+  absl::Status check(const CallContext& context, const pb::Message& request) {
     if (is_late(context)) {
       return MakeError(Reason::kDeadlineExceeded, "the deadline had passed before the work began");
     }
-    HF_RETURN_IF_ERROR(CheckValues(request));
-    return MessagePtr();
+    return CheckValues(request);
   }
 
   void finish(const Entry& entry, CallRecord record, const absl::Status& status) {
@@ -315,6 +317,13 @@ class DispatcherImpl final : public Dispatcher {
 };
 
 }  // namespace
+
+absl::StatusOr<MessagePtr> Response::merged() && {
+  if (!rest.empty() && !message->MergeFromString(rest)) {
+    return MakeError(Reason::kInternal, "what is stored can't be read");
+  }
+  return std::move(message);
+}
 
 std::unique_ptr<Dispatcher> BuildDispatcher(Env& env, std::vector<Deployment> deployments,
                                             DispatcherOptions options) {

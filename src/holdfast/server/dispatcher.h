@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,23 @@ struct CallContext {
   // Set when the client has gone: long work stops at the next bounded step. The dispatcher sets it
   // too, when a stream is over.
   OneShot cancelled;
+};
+
+// The answer to a unary call: `message`, and merged into it `rest`, more of its fields serialized.
+// So a list goes from the database to the wire without being parsed, and is parsed where it must
+// be: putting bytes behind each other is how protobuf merges.
+struct Response {
+  template <class M>
+  // NOLINTNEXTLINE(google-explicit-constructor): most answers are just messages
+  Response(std::unique_ptr<M> whole) : message(std::move(whole)) {}
+  Response(std::unique_ptr<google::protobuf::Message> head, std::string more)
+      : message(std::move(head)), rest(std::move(more)) {}
+
+  // As one message. INTERNAL if `rest` is damaged.
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<google::protobuf::Message>> merged() &&;
+
+  std::unique_ptr<google::protobuf::Message> message;  // never null
+  std::string rest;
 };
 
 // Takes a stream's messages. One write at a time.
@@ -94,7 +112,7 @@ class Dispatcher {
   [[nodiscard]] virtual std::unique_ptr<google::protobuf::Message> new_request(
       const MethodInfo& method) const = 0;
 
-  virtual Task<absl::StatusOr<std::unique_ptr<google::protobuf::Message>>> call(
+  virtual Task<absl::StatusOr<Response>> call(
       const MethodInfo& method, CallContext context,
       std::unique_ptr<google::protobuf::Message> request) = 0;
 

@@ -71,9 +71,9 @@ class Server {
       FickleClient client;
       status = co_await dispatcher_->stream(method, context, std::move(request), client);
     } else {
-      const auto response = co_await dispatcher_->call(method, context, std::move(request));
+      auto response = co_await dispatcher_->call(method, context, std::move(request));
       status = response.status();
-      HF_CHECK(!response.ok() || *response != nullptr);
+      if (response.ok()) status = (*std::move(response)).merged().status();
     }
     HF_CHECK(status.code() != absl::StatusCode::kInternal) << status.ToString();
     HF_CHECK(status.ok() || holdfast::ReasonOf(status).has_value()) << status.ToString();

@@ -19,7 +19,7 @@ class GetHandler final : public Handler {
   GetHandler(Host host, const schema::Method& method)
       : host_(host), kind_(*method.kind), fields_(method.request, method.kind) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr request) override {
     HF_CO_ASSIGN_OR_RETURN(ResourceName name,
                            ReadName(kind_, Text(*request, fields_.name), "name"));
     HF_CO_ASSIGN_OR_RETURN(const filter::FieldMask mask,
@@ -51,7 +51,7 @@ class BatchGetHandler final : public Handler {
         resources_(method.response->FindFieldByName(kind_.plural)),
         revision_(method.response->FindFieldByName("revision")) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr request) override {
     HF_CO_ASSIGN_OR_RETURN(std::vector<ResourceName> names, read_names(*request));
     HF_CO_ASSIGN_OR_RETURN(const filter::FieldMask mask,
                            ReadMask(*request, fields_.read_mask, kind_.message, "read_mask"));

@@ -4,7 +4,7 @@
 
 namespace holdfast::server {
 
-Task<absl::StatusOr<MessagePtr>> Handler::call(CallContext, MessagePtr) {
+Task<absl::StatusOr<Response>> Handler::call(CallContext, MessagePtr) {
   co_return MakeError(Reason::kInternal, "a streaming method was called as a unary one");
 }
 

@@ -22,7 +22,7 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
-  virtual Task<absl::StatusOr<MessagePtr>> call(CallContext context, MessagePtr request);
+  virtual Task<absl::StatusOr<Response>> call(CallContext context, MessagePtr request);
   // Returns soon after `context.cancelled` is set.
   virtual Task<absl::Status> stream(CallContext context, MessagePtr request,
                                     ResponseStream& responses);

@@ -26,21 +26,21 @@ class ListHandler final : public Handler {
         next_page_token_(method.response->FindFieldByName("next_page_token")),
         revision_(method.response->FindFieldByName("revision")) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr request) override {
     const std::string hash =
         HashRequest(method_.full_name, *request, {fields_.page_token, fields_.page_size});
     Revision at_least;
     HF_CO_ASSIGN_OR_RETURN(store::ListQuery query, read_query(*request, hash, at_least));
     HF_CO_ASSIGN_OR_RETURN(const filter::FieldMask mask,
                            ReadMask(*request, fields_.read_mask, kind_.message, "read_mask"));
-    const filter::OrderBy order = query.order;
+    query.form = store::Form::kSerialized;
     absl::StatusOr<store::ListPage> page = co_await host_.deployment.store->list(std::move(query));
     if (!page.ok()) co_return page.status();
     if (page->revision < at_least) {
       co_return MakeError(Reason::kDatabaseUnavailable,
                           "this node's view is older than the page before; try again");
     }
-    co_return respond(std::move(*page), order, mask, hash);
+    co_return respond(*std::move(page), mask, hash);
   }
 
  private:
@@ -65,28 +65,26 @@ class ListHandler final : public Handler {
     return query;
   }
 
-  [[nodiscard]] store::PageStart end_at(const pb::Message& resource,
-                                        const filter::OrderBy& order) const {
-    return {order.sort_key(resource), ResourceName(Text(resource, kind_.name_field))};
-  }
-
-  absl::StatusOr<MessagePtr> respond(store::ListPage page, const filter::OrderBy& order,
-                                     const filter::FieldMask& mask, const std::string& hash) const {
-    MessagePtr response = host_.new_message(method_.response);
+  absl::StatusOr<Response> respond(store::ListPage page, const filter::FieldMask& mask,
+                                   const std::string& hash) const {
+    Response response(host_.new_message(method_.response));
     size_t bytes = 0;
-    for (size_t i = 0; i < page.resources.size(); ++i) {
-      bytes += page.resources[i]->ByteSizeLong();
-      const bool cut = bytes >= kMaxResponseBytes && i + 1 < page.resources.size();
-      if (cut) page.next = end_at(*page.resources[i], order);
-      AddResource(*response, resources_, std::move(page.resources[i]), mask);
-      if (cut) break;
+    for (size_t i = 0; i < page.serialized.size(); ++i) {
+      store::SerializedResource& resource = page.serialized[i];
+      HF_RETURN_IF_ERROR(AddSerialized(response, resources_, resource.bytes, mask));
+      bytes += resource.bytes.size();
+      if (bytes >= kMaxResponseBytes && i + 1 < page.serialized.size()) {
+        page.next = std::move(resource.place);
+        break;
+      }
     }
-    SetRevision(*response, revision_, page.revision);
+    SetRevision(*response.message, revision_, page.revision);
     if (page.next.has_value()) {
       HF_ASSIGN_OR_RETURN(std::string token,
                           SealPage(host_.deployment, hash,
                                    {page.revision, {page.next->sort_key, page.next->name.str()}}));
-      response->GetReflection()->SetString(response.get(), next_page_token_, std::move(token));
+      response.message->GetReflection()->SetString(response.message.get(), next_page_token_,
+                                                   std::move(token));
     }
     return response;
   }

@@ -124,7 +124,7 @@ class GetShadowHandler final : public MixinHandler {
  public:
   using MixinHandler::MixinHandler;
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr message) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr message) override {
     const auto& request = static_cast<const mixin::GetResourceShadowRequest&>(*message);
     HF_CO_ASSIGN_OR_RETURN(const Host* host, find_host(request));
     if (!request.name().starts_with(kPrefix)) {
@@ -147,7 +147,7 @@ class ListShadowsHandler final : public MixinHandler {
  public:
   using MixinHandler::MixinHandler;
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr message) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr message) override {
     const auto& request = static_cast<const mixin::ListResourceShadowsRequest&>(*message);
     HF_CO_ASSIGN_OR_RETURN(const Host* host, find_host(request));
     HF_CO_ASSIGN_OR_RETURN(const std::optional<KindName> kind, read_kind(*host, request.kind()));

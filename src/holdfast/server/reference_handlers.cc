@@ -49,7 +49,7 @@ class ExplainDeleteHandler final : public Handler {
  public:
   ExplainDeleteHandler(Host host, const schema::Method& method) : host_(host), method_(method) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr request) override {
     const auto& explain = static_cast<const v1::ExplainDeleteRequest&>(*request);
     HF_CO_ASSIGN_OR_RETURN(ResourceKey key, ReadKey(*host_.deployment.schema, *method_.service,
                                                     explain.name(), "name"));
@@ -84,7 +84,7 @@ class ListReferrersHandler final : public Handler {
   ListReferrersHandler(Host host, const schema::Method& method)
       : host_(host), method_(method), fields_(method.request, nullptr) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext, MessagePtr request) override {
     HF_CO_ASSIGN_OR_RETURN(ResourceKey key, ReadKey(*host_.deployment.schema, *method_.service,
                                                     Text(*request, fields_.name), "name"));
     HF_CO_ASSIGN_OR_RETURN(const size_t limit,

@@ -172,10 +172,12 @@ class TestServer {
   }
   Answer call(std::string_view name, std::unique_ptr<google::protobuf::Message> message,
               CallContext context = {}) {
-    const auto response =
+    auto response =
         env_.run(dispatcher_->call(method(name), std::move(context), std::move(message)));
     if (!response.ok()) return {response.status(), {}};
-    return {absl::OkStatus(), ToJson(**response)};
+    const auto whole = (*std::move(response)).merged();
+    if (!whole.ok()) return {whole.status(), {}};
+    return {absl::OkStatus(), ToJson(**whole)};
   }
   // Calls that must work.
   Json must(std::string_view name, const Json& json) {

@@ -31,7 +31,7 @@ class TransactHandler final : public Handler {
     revision_ = response->FindFieldByName("revision");
   }
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext context, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext context, MessagePtr request) override {
     HF_CO_RETURN_IF_ERROR(check_size(*request));
     HF_CO_ASSIGN_OR_RETURN(store::WriteRequest write,
                            ReadWriteOptions(method_.full_name, *request, fields_));

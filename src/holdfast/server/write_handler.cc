@@ -14,7 +14,7 @@ class WriteHandler final : public Handler {
   WriteHandler(Host host, const schema::Method& method)
       : host_(host), method_(method), fields_(method.request, method.kind) {}
 
-  Task<absl::StatusOr<MessagePtr>> call(CallContext context, MessagePtr request) override {
+  Task<absl::StatusOr<Response>> call(CallContext context, MessagePtr request) override {
     HF_CO_ASSIGN_OR_RETURN(store::WriteRequest write,
                            ReadWriteOptions(method_.full_name, *request, fields_));
     HF_CO_ASSIGN_OR_RETURN(store::WriteOp op,

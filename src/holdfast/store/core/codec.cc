@@ -42,6 +42,10 @@ bool IsReadable(const KindPlan& plan, const Row& row) {
   return false;
 }
 
+bool IsShownAsStored(const Row& row) {
+  return row.state == RowState::kActive && row.pending == 0 && row.body.has_value();
+}
+
 absl::StatusOr<MessagePtr> ParseBody(const Plans& plans, const KindPlan& plan, const Row& row) {
   MessagePtr resource = plans.schema().new_message(plan.kind->message);
   if (!row.body.has_value() || !resource->ParseFromString(*row.body)) {
@@ -53,7 +57,7 @@ absl::StatusOr<MessagePtr> ParseBody(const Plans& plans, const KindPlan& plan, c
 
 absl::StatusOr<MessagePtr> Decode(const Plans& plans, const KindPlan& plan, const Row& row) {
   HF_ASSIGN_OR_RETURN(MessagePtr resource, ParseBody(plans, plan, row));
-  if (row.state != RowState::kActive || row.pending != 0) ShowState(plan, row, *resource);
+  if (!IsShownAsStored(row)) ShowState(plan, row, *resource);
   return resource;
 }
 

@@ -15,6 +15,10 @@ namespace holdfast::store {
 // deleted only if its kind says so.
 [[nodiscard]] bool IsReadable(const KindPlan& plan, const storage::Row& row);
 
+// Do readers see the resource just as it was stored? While it is being deleted, or waits for
+// something, they see that too.
+[[nodiscard]] bool IsShownAsStored(const storage::Row& row);
+
 // The resource as it was stored. INTERNAL if the body is missing or damaged.
 [[nodiscard]] absl::StatusOr<MessagePtr> ParseBody(const Plans& plans, const KindPlan& plan,
                                                    const storage::Row& row);

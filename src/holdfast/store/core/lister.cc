@@ -41,20 +41,44 @@ MessagePtr ShadowOnly(const Plans& plans, const KindPlan& plan, const Row& row) 
   return resource;
 }
 
-// The resource if the query wants it; nullptr if not.
-absl::StatusOr<MessagePtr> Match(const Plans& plans, const KindPlan& plan, const ListQuery& query,
-                                 const Row& row) {
-  if (!IsInCollection(plan, row.key.name, query)) return nullptr;
-  MessagePtr resource;
+// A match, in the query's form. The message is also there if it had to be looked into.
+struct Match {
+  MessagePtr message;
+  std::string bytes;
+};
+
+// Can the row be a match without anybody having looked into its body?
+bool IsPassedOn(const ListQuery& query, const Row& row) {
+  return query.form == Form::kSerialized && query.filter.empty() && query.order.by_name_only() &&
+         IsShownAsStored(row);
+}
+
+// The resource if the query wants it; nullopt if not. Takes the row's body.
+absl::StatusOr<std::optional<Match>> FindMatch(const Plans& plans, const KindPlan& plan,
+                                               const ListQuery& query, Row& row) {
+  if (!IsInCollection(plan, row.key.name, query)) return std::nullopt;
+  if (IsPassedOn(query, row)) return Match{nullptr, *std::move(row.body)};
+  Match match;
   if (IsReadable(plan, row)) {
-    HF_ASSIGN_OR_RETURN(resource, Decode(plans, plan, row));
+    HF_ASSIGN_OR_RETURN(match.message, Decode(plans, plan, row));
   } else if (query.show_deleted == ShowDeleted::kYes && row.state == RowState::kDeleting) {
-    resource = ShadowOnly(plans, plan, row);
+    match.message = ShadowOnly(plans, plan, row);
   } else {
-    return nullptr;
+    return std::nullopt;
   }
-  if (!query.filter.matches(*resource)) return nullptr;
-  return resource;
+  if (!query.filter.matches(*match.message)) return std::nullopt;
+  if (query.form == Form::kSerialized) {
+    match.bytes = IsShownAsStored(row) ? *std::move(row.body) : Serialize(*match.message);
+  }
+  return match;
+}
+
+void Add(const ListQuery& query, PageStart place, Match match, ListPage& page) {
+  if (query.form == Form::kSerialized) {
+    page.serialized.push_back({std::move(place), std::move(match.bytes)});
+  } else {
+    page.resources.emplace_back(std::move(match.message));
+  }
 }
 
 Task<absl::StatusOr<ListPage>> ListByName(const Plans& plans, const KindPlan& plan,
@@ -64,18 +88,21 @@ Task<absl::StatusOr<ListPage>> ListByName(const Plans& plans, const KindPlan& pl
   if (query.after.has_value()) {
     scan.after = ResourceKey{.kind = plan.name(), .name = query.after->name};
   }
-  for (;;) {
-    scan.limit = query.page_size - page.resources.size() + kAhead;
+  ResourceName last;
+  for (size_t found = 0;;) {
+    scan.limit = query.page_size - found + kAhead;
     HF_CO_ASSIGN_OR_RETURN(storage::ScanPage rows, co_await snapshot.scan(scan));
-    for (const Row& row : rows.rows) {
-      HF_CO_ASSIGN_OR_RETURN(MessagePtr resource, Match(plans, plan, query, row));
-      if (resource == nullptr) continue;
-      if (page.resources.size() == query.page_size) {
-        page.next =
-            PageStart{.sort_key = "", .name = ResourceName(plan.name_of(*page.resources.back()))};
+    for (Row& row : rows.rows) {
+      HF_CO_ASSIGN_OR_RETURN(std::optional<Match> match, FindMatch(plans, plan, query, row));
+      if (!match.has_value()) continue;
+      if (found == query.page_size) {
+        page.next = PageStart{.sort_key = "", .name = std::move(last)};
         co_return page;
       }
-      page.resources.emplace_back(std::move(resource));
+      ++found;
+      last = row.key.name;
+      Add(query, PageStart{.sort_key = "", .name = std::move(row.key.name)}, *std::move(match),
+          page);
     }
     if (!rows.next.has_value()) co_return page;
     scan.after = std::move(rows.next);
@@ -88,27 +115,26 @@ class FirstPlaces {
   using Place = std::pair<std::string, std::string>;
   explicit FirstPlaces(size_t size) : size_(size) {}
 
-  void put(Place place, MessagePtr resource) {
-    kept_.emplace_back(std::move(place), std::move(resource));
+  void put(Place place, Match match) {
+    kept_.emplace_back(std::move(place), std::move(match));
     std::push_heap(kept_.begin(), kept_.end(), ByPlace);
     if (kept_.size() <= size_) return;
     std::pop_heap(kept_.begin(), kept_.end(), ByPlace);
     kept_.pop_back();
   }
 
-  [[nodiscard]] std::vector<std::pair<Place, MessagePtr>> take() {
+  [[nodiscard]] std::vector<std::pair<Place, Match>> take() {
     std::sort_heap(kept_.begin(), kept_.end(), ByPlace);
     return std::move(kept_);
   }
 
  private:
-  static bool ByPlace(const std::pair<Place, MessagePtr>& a,
-                      const std::pair<Place, MessagePtr>& b) {
+  static bool ByPlace(const std::pair<Place, Match>& a, const std::pair<Place, Match>& b) {
     return a.first < b.first;
   }
 
   size_t size_;
-  std::vector<std::pair<Place, MessagePtr>> kept_;
+  std::vector<std::pair<Place, Match>> kept_;
 };
 
 absl::Status TooManyMatches(const KindPlan& plan, size_t max_sorted) {
@@ -126,14 +152,15 @@ Task<absl::StatusOr<ListPage>> ListSorted(const Plans& plans, const KindPlan& pl
   size_t sorted = 0;
   for (bool more = true; more;) {
     HF_CO_ASSIGN_OR_RETURN(storage::ScanPage rows, co_await snapshot.scan(scan));
-    for (const Row& row : rows.rows) {
-      HF_CO_ASSIGN_OR_RETURN(MessagePtr resource, Match(plans, plan, query, row));
-      if (resource == nullptr) continue;
+    for (Row& row : rows.rows) {
+      HF_CO_ASSIGN_OR_RETURN(std::optional<Match> match, FindMatch(plans, plan, query, row));
+      if (!match.has_value()) continue;
       if (++sorted > max_sorted) co_return TooManyMatches(plan, max_sorted);
-      FirstPlaces::Place place = SortPlace(plan, query, *resource);
+      FirstPlaces::Place place = SortPlace(plan, query, *match->message);
+      if (query.form == Form::kSerialized) match->message.reset();
       const bool behind = !query.after.has_value() ||
                           place > std::pair(query.after->sort_key, query.after->name.str());
-      if (behind) first.put(std::move(place), std::move(resource));
+      if (behind) first.put(std::move(place), *std::move(match));
     }
     more = rows.next.has_value();
     scan.after = std::move(rows.next);
@@ -145,7 +172,10 @@ Task<absl::StatusOr<ListPage>> ListSorted(const Plans& plans, const KindPlan& pl
     const auto& [sort_key, name] = places.back().first;
     page.next = PageStart{.sort_key = sort_key, .name = ResourceName(name)};
   }
-  for (auto& [place, resource] : places) page.resources.emplace_back(std::move(resource));
+  for (auto& [place, match] : places) {
+    Add(query, {std::move(place.first), ResourceName(std::move(place.second))}, std::move(match),
+        page);
+  }
   co_return page;
 }
 

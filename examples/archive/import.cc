@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,8 +14,6 @@
 
 namespace holdfast::archive {
 namespace {
-
-using Existing = std::map<std::string, std::string>;
 
 class Importer {
  public:
@@ -39,7 +36,9 @@ class Importer {
     HF_ASSIGN_OR_RETURN(packages_, remote_.list(remote_.packages(), parent_));
     HF_ASSIGN_OR_RETURN(sources_, sources.get());
     wanted_ = wanted.get();
-    all_ = index_.sources.size() + index_.packages.size() - sources_.size() - packages_.size();
+    find_packages();
+    all_ = index_.sources.size() + index_.packages.size() - sources_.by_name.size() -
+           packages_.by_name.size();
     HF_RETURN_IF_ERROR(create_suite());
     HF_RETURN_IF_ERROR(create_sources());
     HF_RETURN_IF_ERROR(create_packages());
@@ -64,7 +63,7 @@ class Importer {
   }
 
   absl::Status create_suite() {
-    if (suites_.contains(parent_)) return absl::OkStatus();
+    if (suites_.by_name.contains(parent_)) return absl::OkStatus();
     SendJob job;
     job.operations = 1;
     job.build = [this](std::string_view id) {
@@ -80,9 +79,8 @@ class Importer {
   absl::Status create_sources() {
     std::vector<const std::string*> missing;
     for (const std::string& source : index_.sources) {
-      if (!sources_.contains(absl::StrCat(parent_, "/sources/", source))) {
-        missing.push_back(&source);
-      }
+      const std::string name = absl::StrCat(parent_, "/sources/", source);
+      if (!sources_.by_name.contains(name)) missing.push_back(&source);
     }
     result_.created += missing.size();
     std::vector<SendJob> jobs;
@@ -103,20 +101,27 @@ class Importer {
     return sender_.run(jobs);
   }
 
-  // As Remote::list gives what is there.
+  // In the index's order, as Remote::list gives what is there.
   std::vector<std::string> wanted_packages() const {
     std::vector<std::string> wanted;
     wanted.reserve(index_.packages.size());
     for (const Package& package : index_.packages) {
-      wanted.push_back(Remote::Fingerprint(
-          *remote_.package(options_.suite, index_, package, package.recommends)));
+      wanted.push_back(
+          Serialize(*remote_.package(options_.suite, index_, package, package.recommends)));
     }
     return wanted;
   }
 
-  bool exists(size_t package) const {
-    return packages_.contains(absl::StrCat(parent_, "/packages/", index_.packages[package].name));
+  void find_packages() {
+    there_.resize(index_.packages.size());
+    for (size_t i = 0; i < index_.packages.size(); ++i) {
+      const auto found =
+          packages_.by_name.find(absl::StrCat(parent_, "/packages/", index_.packages[i].name));
+      if (found != packages_.by_name.end()) there_[i] = found->second;
+    }
   }
+
+  bool exists(size_t package) const { return !there_[package].empty(); }
 
   // Those of a new package's `recommends` that are there when its batch is committed.
   std::vector<size_t> early_recommends(size_t package) const {
@@ -168,12 +173,11 @@ class Importer {
     std::vector<size_t> different;
     for (size_t i = 0; i < index_.packages.size(); ++i) {
       const Package& package = index_.packages[i];
-      const auto found = packages_.find(absl::StrCat(parent_, "/packages/", package.name));
-      if (found == packages_.end()) {
+      if (!exists(i)) {
         if (early_recommends(i).size() == package.recommends.size()) continue;
         ++result_.completed;
       } else {
-        if (wanted_[i] == found->second) continue;
+        if (remote_.same(remote_.packages(), there_[i], wanted_[i])) continue;
         ++result_.updated;
       }
       different.push_back(i);
@@ -211,9 +215,11 @@ class Importer {
   const std::string parent_;
   const Plan plan_;
   Sender sender_;
-  Existing suites_;
-  Existing sources_;
-  Existing packages_;
+  Listing suites_;
+  Listing sources_;
+  Listing packages_;
+  // By package: the resource that is there (empty: none), and the one that should be; serialized.
+  std::vector<std::string_view> there_;
   std::vector<std::string> wanted_;
   size_t all_ = 0;
   size_t finished_ = 0;

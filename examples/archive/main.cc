@@ -1,10 +1,10 @@
 // archive-import: reads a Packages list, and makes a Holdfast server hold it.
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 
@@ -22,12 +22,19 @@ struct Flags {
   holdfast::archive::ImportOptions import;
 };
 
-std::string ReadAll(const std::string& path) {
-  if (path == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+std::string ReadAll(std::istream& in) {
+  std::string text;
+  std::array<char, 1 << 16> block;
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
+    text.append(block.data(), static_cast<size_t>(in.gcount()));
   }
+  return text;
+}
+
+std::string ReadAll(const std::string& path) {
+  if (path == "-") return ReadAll(std::cin);
   std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  return ReadAll(file);
 }
 
 // On a terminal: a bar that redraws itself; elsewhere: a line each tenth.

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 
@@ -13,6 +15,10 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
+using google::protobuf::internal::WireFormatLite;
+
+// The field of a list's response that holds the resources.
+constexpr int kResources = 1;
 
 const FieldDescriptor* Field(const Message& message, std::string_view name) {
   return message.GetDescriptor()->FindFieldByName(std::string(name));
@@ -49,6 +55,35 @@ Message* SetResource(Message& request, const RemoteKind& kind, const Message& re
   return target;
 }
 
+// The fields of a serialized message that are strings or messages. False if it isn't a message.
+template <class Visit>
+bool ForEachText(std::string_view message, Visit visit) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(message.data()),
+                                            static_cast<int>(message.size()));
+  while (const uint32_t tag = in.ReadTag()) {
+    uint32_t size = 0;
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+      if (!WireFormatLite::SkipField(&in, tag)) return false;
+      continue;
+    }
+    if (!in.ReadVarint32(&size)) return false;
+    const int begin = in.CurrentPosition();
+    if (!in.Skip(static_cast<int>(size))) return false;
+    visit(WireFormatLite::GetTagFieldNumber(tag), message.substr(begin, size));
+  }
+  return in.ConsumedEntireMessage();
+}
+
+// A string of a serialized message; empty if it isn't set.
+std::string_view FieldOf(std::string_view message, const Descriptor* type, const char* name) {
+  const int wanted = type->FindFieldByName(name)->number();
+  std::string_view found;
+  ForEachText(message, [&](int field, std::string_view text) {
+    if (field == wanted) found = text;
+  });
+  return found;
+}
+
 // Metadata is a third of a package, and of no interest here.
 void AskForAllBut(std::string_view unwanted, const Descriptor* type, Message& request) {
   Message* mask = request.GetReflection()->MutableMessage(&request, Field(request, "read_mask"));
@@ -59,6 +94,11 @@ void AskForAllBut(std::string_view unwanted, const Descriptor* type, Message& re
 }
 
 }  // namespace
+
+std::string Serialize(const Message& resource) {
+  // No map is in these messages besides metadata's, so that serialization is deterministic.
+  return resource.SerializeAsString();
+}
 
 SplitName Split(std::string_view name) {
   const size_t id = name.rfind('/');
@@ -135,43 +175,45 @@ MessagePtr Remote::package(std::string_view suite, const Index& index, const Pac
   return message;
 }
 
-std::string Remote::Fingerprint(const Message& resource) {
-  // No map is in these messages besides metadata's, so that serialization is deterministic.
-  return resource.SerializeAsString();
+bool Remote::same(const RemoteKind& kind, std::string_view listed,
+                  const std::string& wanted) const {
+  if (listed == wanted) return true;
+  const MessagePtr message = client_->new_message(kind.type);
+  if (!message->ParseFromArray(listed.data(), static_cast<int>(listed.size()))) return false;
+  return Serialize(*message) == wanted;
 }
 
 // A page that is on its way: asked for before the one before it is looked at.
-std::future<absl::StatusOr<MessagePtr>> Remote::fetch(const MethodDescriptor* list,
-                                                      const Message& request) {
-  auto page = std::make_shared<std::promise<absl::StatusOr<MessagePtr>>>();
-  client_->call_async(list, request, {}, [page](absl::StatusOr<MessagePtr> answer) {
+std::future<absl::StatusOr<std::string>> Remote::fetch(const MethodDescriptor* list,
+                                                       const Message& request) {
+  auto page = std::make_shared<std::promise<absl::StatusOr<std::string>>>();
+  client_->call_serialized(list, request, {}, [page](absl::StatusOr<std::string> answer) {
     page->set_value(std::move(answer));
   });
   return page->get_future();
 }
 
-absl::StatusOr<std::map<std::string, std::string>> Remote::list(const RemoteKind& kind,
-                                                                const std::string& parent) {
-  std::map<std::string, std::string> found;
+absl::StatusOr<Listing> Remote::list(const RemoteKind& kind, const std::string& parent) {
+  Listing found;
   MessagePtr request = client_->new_request(kind.list);
   Set(*request, "parent", parent);
   request->GetReflection()->SetInt32(request.get(), Field(*request, "page_size"), 1000);
   AskForAllBut("metadata", kind.type, *request);
   auto next = fetch(kind.list, *request);
   for (bool more = true; more;) {
-    HF_ASSIGN_OR_RETURN(MessagePtr page, next.get());
-    std::string token = Get(*page, "next_page_token");
+    HF_ASSIGN_OR_RETURN(std::string bytes, next.get());
+    const std::string& page = found.pages.emplace_back(std::move(bytes));
+    std::string token(FieldOf(page, kind.list->output_type(), "next_page_token"));
     more = !token.empty();
     if (more) {
       Set(*request, "page_token", std::move(token));
       next = fetch(kind.list, *request);
     }
-    const auto* reflection = page->GetReflection();
-    const FieldDescriptor* resources = page->GetDescriptor()->FindFieldByNumber(1);
-    for (int i = 0; i < reflection->FieldSize(*page, resources); ++i) {
-      const Message& resource = reflection->GetRepeatedMessage(*page, resources, i);
-      found.emplace_hint(found.end(), Get(resource, "name"), Fingerprint(resource));
-    }
+    const bool readable = ForEachText(page, [&](int field, std::string_view resource) {
+      if (field == kResources)
+        found.by_name.emplace(FieldOf(resource, kind.type, "name"), resource);
+    });
+    if (!readable) return absl::InternalError("the server's list can't be read");
   }
   return found;
 }

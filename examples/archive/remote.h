@@ -1,11 +1,12 @@
 // The archive service seen from a client: its types by reflection, and Transact batches.
 #pragma once
 
+#include <deque>
 #include <future>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,6 +25,12 @@ struct RemoteKind {
   const google::protobuf::FieldDescriptor* create = nullptr;  // of TransactOperation
   const google::protobuf::FieldDescriptor* update = nullptr;
   std::string resource_field;  // "package"
+};
+
+// Resources as the server sent them, serialized, by name.
+struct Listing {
+  std::deque<std::string> pages;  // what the views show
+  std::unordered_map<std::string_view, std::string_view> by_name;
 };
 
 class Remote {
@@ -45,12 +52,12 @@ class Remote {
                                    const Package& package,
                                    const std::vector<size_t>& recommends) const;
 
-  // All of a kind below `parent`: name -> a text that is equal for equal resources (metadata left
-  // out). Pages of 1000.
-  [[nodiscard]] absl::StatusOr<std::map<std::string, std::string>> list(const RemoteKind& kind,
-                                                                        const std::string& parent);
-  // The same text of a wanted resource, which has no metadata.
-  [[nodiscard]] static std::string Fingerprint(const google::protobuf::Message& resource);
+  // All of a kind below `parent`, metadata left out. In pages of 1000.
+  [[nodiscard]] absl::StatusOr<Listing> list(const RemoteKind& kind, const std::string& parent);
+  // Is a listed resource, as it came, the same as a wanted one, serialized? Equal bytes are; of
+  // others it takes parsing to know.
+  [[nodiscard]] bool same(const RemoteKind& kind, std::string_view listed,
+                          const std::string& wanted) const;
 
   // A Transact request with a fresh request_id, so that it can be sent again after any failure.
   [[nodiscard]] MessagePtr new_batch(std::string_view request_id) const;
@@ -62,7 +69,7 @@ class Remote {
  private:
   explicit Remote(std::unique_ptr<real::Client> client) : client_(std::move(client)) {}
   [[nodiscard]] absl::Status FindTypes();
-  [[nodiscard]] std::future<absl::StatusOr<MessagePtr>> fetch(
+  [[nodiscard]] std::future<absl::StatusOr<std::string>> fetch(
       const google::protobuf::MethodDescriptor* list, const google::protobuf::Message& request);
   [[nodiscard]] absl::Status FindKind(std::string_view message, std::string_view singular,
                                       std::string_view plural, RemoteKind& kind);
@@ -73,6 +80,9 @@ class Remote {
   RemoteKind packages_;
   const google::protobuf::MethodDescriptor* transact_ = nullptr;
 };
+
+// A wanted resource, which has no metadata, as the server would serialize it.
+[[nodiscard]] std::string Serialize(const google::protobuf::Message& resource);
 
 // The last two segments of a name split off: {"suites/bookworm", "libc6"}.
 struct SplitName {

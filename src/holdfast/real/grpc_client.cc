@@ -39,6 +39,18 @@ grpc::ByteBuffer ToBytes(const pb::Message& message) {
   return {&slice, 1};
 }
 
+absl::StatusOr<std::string> ToText(absl::StatusOr<grpc::ByteBuffer> bytes) {
+  HF_RETURN_IF_ERROR(bytes.status());
+  std::string text;
+  text.reserve(bytes->Length());
+  std::vector<grpc::Slice> slices;
+  if (!bytes->Dump(&slices).ok()) return absl::InternalError("the server's answer can't be read");
+  for (const grpc::Slice& slice : slices) {
+    text.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return text;
+}
+
 std::string PathOf(const pb::MethodDescriptor* method) {
   return absl::StrCat("/", method->service()->full_name(), "/", method->name());
 }
@@ -83,7 +95,8 @@ class ClientImpl final : public Client {
     std::mutex mutex;
     std::condition_variable changed;
     std::optional<absl::StatusOr<MessagePtr>> result;
-    start(method, request, options, [&](absl::StatusOr<MessagePtr> response) {
+    start(method, request, options, [&](absl::StatusOr<grpc::ByteBuffer> bytes) {
+      absl::StatusOr<MessagePtr> response = message_of(method, std::move(bytes));
       const std::lock_guard lock(mutex);
       result = std::move(response);
       changed.notify_one();
@@ -95,18 +108,18 @@ class ClientImpl final : public Client {
 
   void call_async(const pb::MethodDescriptor* method, const pb::Message& request,
                   CallOptions options, OnResponse done) override {
-    {
-      std::unique_lock lock(mutex_);
-      fewer_.wait(lock, [this] { return in_flight_ < options_.max_in_flight; });
-      ++in_flight_;
-    }
-    start(method, request, options,
-          [this, done = std::move(done)](absl::StatusOr<MessagePtr> response) {
-            done(std::move(response));
-            const std::lock_guard lock(mutex_);
-            --in_flight_;
-            fewer_.notify_all();
-          });
+    start_bounded(method, request, options,
+                  [this, method, done = std::move(done)](absl::StatusOr<grpc::ByteBuffer> bytes) {
+                    done(message_of(method, std::move(bytes)));
+                  });
+  }
+
+  void call_serialized(const pb::MethodDescriptor* method, const pb::Message& request,
+                       CallOptions options, OnBytes done) override {
+    start_bounded(method, request, options,
+                  [done = std::move(done)](absl::StatusOr<grpc::ByteBuffer> bytes) {
+                    done(ToText(std::move(bytes)));
+                  });
   }
 
   void wait_idle() override {
@@ -183,14 +196,33 @@ class ClientImpl final : public Client {
     grpc::ClientContext& context_;
   };
 
+  using OnBuffer = std::function<void(absl::StatusOr<grpc::ByteBuffer>)>;
+
+  void start_bounded(const pb::MethodDescriptor* method, const pb::Message& request,
+                     CallOptions options, OnBuffer done) {
+    {
+      std::unique_lock lock(mutex_);
+      fewer_.wait(lock, [this] { return in_flight_ < options_.max_in_flight; });
+      ++in_flight_;
+    }
+    start(method, request, options,
+          [this, done = std::move(done)](absl::StatusOr<grpc::ByteBuffer> response) {
+            done(std::move(response));
+            const std::lock_guard lock(mutex_);
+            --in_flight_;
+            fewer_.notify_all();
+          });
+  }
+
   void start(const pb::MethodDescriptor* method, const pb::Message& request, CallOptions options,
-             OnResponse done) {
+             OnBuffer done) {
     auto unary = std::make_shared<Unary>();  // shared: std::function must be copyable
     if (options.timeout.has_value()) unary->context->set_deadline(After(*options.timeout));
     unary->request = ToBytes(request);
     stub_.UnaryCall(&*unary->context, PathOf(method), {}, &unary->request, &unary->response,
-                    [this, unary, method, done = std::move(done)](const grpc::Status& status) {
-                      absl::StatusOr<MessagePtr> answer = answer_of(*unary, method, status);
+                    [unary, done = std::move(done)](const grpc::Status& status) {
+                      absl::StatusOr<grpc::ByteBuffer> answer = std::move(unary->response);
+                      if (!status.ok()) answer = FromGrpc(status);
                       // It holds the channel, and gRPC can't end a channel on this thread of its
                       // own: the caller may let the client go as soon as it has the answer.
                       unary->context.reset();
@@ -198,11 +230,11 @@ class ClientImpl final : public Client {
                     });
   }
 
-  absl::StatusOr<MessagePtr> answer_of(Unary& unary, const pb::MethodDescriptor* method,
-                                       const grpc::Status& status) const {
-    if (!status.ok()) return FromGrpc(status);
+  absl::StatusOr<MessagePtr> message_of(const pb::MethodDescriptor* method,
+                                        absl::StatusOr<grpc::ByteBuffer> bytes) const {
+    HF_RETURN_IF_ERROR(bytes.status());
     MessagePtr response = new_message(method->output_type());
-    HF_RETURN_IF_ERROR(parse(unary.response, *response));
+    HF_RETURN_IF_ERROR(parse(*bytes, *response));
     return response;
   }
 

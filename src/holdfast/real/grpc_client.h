@@ -43,6 +43,7 @@ class Client {
  public:
   enum class Next { kGoOn, kStop };
   using OnResponse = std::function<void(absl::StatusOr<MessagePtr>)>;
+  using OnBytes = std::function<void(absl::StatusOr<std::string>)>;
   using OnMessage = std::function<Next(const google::protobuf::Message&)>;
 
   // `address`: "localhost:7411", "unix:/run/holdfast.sock". UNAVAILABLE if nobody answers in time.
@@ -81,7 +82,11 @@ class Client {
   virtual void call_async(const google::protobuf::MethodDescriptor* method,
                           const google::protobuf::Message& request, CallOptions options,
                           OnResponse done) = 0;
-  // Returns when no call_async is under way any more.
+  // The same with the response as it came, serialized: for callers that don't need it as a message.
+  virtual void call_serialized(const google::protobuf::MethodDescriptor* method,
+                               const google::protobuf::Message& request, CallOptions options,
+                               OnBytes done) = 0;
+  // Returns when no call_async or call_serialized is under way any more.
   virtual void wait_idle() = 0;
 
   // One server-streaming call. `on_message` is called for each message, on the calling thread;

@@ -45,6 +45,10 @@ class FakeClient final : public real::Client {
                   real::CallOptions, OnResponse done) override {
     done(NoServer());
   }
+  void call_serialized(const google::protobuf::MethodDescriptor*, const google::protobuf::Message&,
+                       real::CallOptions, OnBytes done) override {
+    done(NoServer());
+  }
   void wait_idle() override {}
   absl::Status stream(const google::protobuf::MethodDescriptor*, const google::protobuf::Message&,
                       real::CallOptions, OnMessage) override {

@@ -68,6 +68,9 @@ function(hf_product_library target)
 endfunction()
 
 function(hf_test_environment name label timeout)
+  if(HF_SANITIZE)
+    math(EXPR timeout "${timeout} * 4")  # as much slower are sanitized programs
+  endif()
   set(environment
     HOLDFAST_REQUIREMENTS_DIR=${HF_REQUIREMENTS_DIR}
     HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}

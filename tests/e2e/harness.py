@@ -65,7 +65,8 @@ class Server:
     it is on that PostgreSQL database, else on files in the folder. `settings` are further lines of
     its configuration."""
 
-    def __init__(self, folder, services, program="holdfastd", dsn=None, settings=()):
+    def __init__(self, folder, services, program="holdfastd", dsn=None, settings=(),
+                 isolation="read_committed"):
         self.folder = pathlib.Path(folder)
         self.program = BIN / program
         self.process = None
@@ -76,7 +77,7 @@ class Server:
         lines = ["listen:", f"  grpc: 127.0.0.1:{free_port()}",
                  f"  http: 127.0.0.1:{free_port()}", *settings, "deployments:"]
         for domain, protos in services.items():
-            database = (f'postgres: {{dsn: "{dsn}"}}' if dsn
+            database = (f'postgres: {{dsn: "{dsn}", isolation: {isolation}}}' if dsn
                         else f"sqlite: {self.folder / (domain + '.db')}")
             lines += [
                 f"  - service: {domain}",

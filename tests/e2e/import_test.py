@@ -36,7 +36,8 @@ def main():
         log_mb = (pathlib.Path(folder) / "archive.example.com.db-wal").stat().st_size / 2**20
         assert log_mb < 256, f"the log grew to {log_mb:.0f} MB: nobody begins it anew"
         rss = server.rss_mb()
-        assert rss < 300, f"the server has {rss:.0f} MB"
+        # Shadow memory, red zones and what was freed: a sanitized program's size says nothing.
+        assert rss < 300 or harness.sanitizers(), f"the server has {rss:.0f} MB"
 
         client = server.client()
         referrers = client.list_all(f"/v1/suites/{SUITE}/packages/libc6:referrers", "referrers")

@@ -1,4 +1,5 @@
-// An engine that dies: for tests of what a crash leaves behind.
+// An engine that dies, or answers what it shouldn't: for tests of what a crash leaves behind, and
+// of what a client is told.
 #pragma once
 
 #include <functional>
@@ -27,6 +28,12 @@ class FaultEngine final : public storage::Engine {
     left_.reset();
     dead_ = false;
   }
+  // The next `times` commits answer so; whether they are done is for `last` to say.
+  void answer(storage::Failure::Kind kind, LastCommit last, int times) {
+    kind_ = kind;
+    last_ = last;
+    answers_ = times;
+  }
   [[nodiscard]] bool dead() const { return dead_; }
   // Called with every batch that is about to be sent.
   void watch(std::function<void(const storage::Batch&)> watcher) { watcher_ = std::move(watcher); }
@@ -49,6 +56,11 @@ class FaultEngine final : public storage::Engine {
       co_await rival();
     }
     const bool rehearsal = batch.mode == storage::Batch::Mode::kRehearse;
+    if (answers_ > 0 && !rehearsal) {
+      --answers_;
+      if (last_ == LastCommit::kDone) (void)co_await engine_->commit(std::move(batch));
+      co_return Failed(kind_);
+    }
     if (left_.has_value() && !rehearsal && *left_ == 0 && last_ == LastCommit::kLost) {
       dead_ = true;
       co_return Dead();
@@ -79,10 +91,11 @@ class FaultEngine final : public storage::Engine {
   }
 
  private:
-  static storage::Commit Dead() {
+  static storage::Commit Dead() { return Failed(storage::Failure::Kind::kUnavailable); }
+  static storage::Commit Failed(storage::Failure::Kind kind) {
     storage::Commit commit;
     commit.status = absl::UnavailableError("crashed");
-    commit.failure.emplace().kind = storage::Failure::Kind::kUnavailable;
+    commit.failure.emplace().kind = kind;
     return commit;
   }
 
@@ -90,6 +103,8 @@ class FaultEngine final : public storage::Engine {
   std::optional<int64_t> left_;
   LastCommit last_ = LastCommit::kLost;
   bool dead_ = false;
+  storage::Failure::Kind kind_ = storage::Failure::Kind::kUnavailable;
+  int answers_ = 0;
   std::function<void(const storage::Batch&)> watcher_;
   std::function<Task<void>()> rival_;
   int skip_ = 0;

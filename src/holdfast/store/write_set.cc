@@ -82,9 +82,10 @@ Verdict WriteSet::explain(const Failure& failure) const {
       return Verdict::Retry();
     case Failure::Kind::kAmbiguous:
       // With a request_id it is safe to ask again: only one of the two can commit.
-      if (!request_.request_id.empty()) return Verdict::Retry();
-      return Verdict::Answer(MakeError(Reason::kCommitUnknown,
-                                       "the database didn't say whether the write was done; look"));
+      return {
+          .what = request_.request_id.empty() ? Verdict::What::kAnswer : Verdict::What::kRetryLater,
+          .status = MakeError(Reason::kCommitUnknown,
+                              "the database didn't say whether the write was done; look")};
     case Failure::Kind::kUnavailable:
       return Verdict::Answer(
           MakeError(Reason::kDatabaseUnavailable, "the database can't be reached; try again"));

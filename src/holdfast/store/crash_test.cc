@@ -1,4 +1,5 @@
-// A process dies at each of the commits of a large deletion; another one goes on.
+// A process dies at each of the commits of a large deletion; another one goes on. Or its client's
+// deadline comes there.
 #include "holdfast/store/fault_engine.h"
 #include "holdfast/store/test_store.h"
 #include "holdfast/testing/covers.h"
@@ -9,53 +10,52 @@ namespace {
 constexpr size_t kBatch = 7;
 using Crash = std::tuple<EngineKind, FaultEngine::LastCommit>;
 
+// A graph in which a deletion of projects/p closes, cascades by children and by references,
+// unsets, and waits for the background; `blocker` stands against it deep inside.
+struct World {
+  explicit World(EngineKind kind, size_t max_probed = 1000)
+      : store(kind, {.max_batch_ops = kBatch, .max_inline_dependants = 3, .max_probed = max_probed},
+              1, [this](std::unique_ptr<storage::Engine> engine) {
+                auto wrapped = std::make_unique<FaultEngine>(std::move(engine));
+                fault = wrapped.get();
+                return wrapped;
+              }) {
+    store.given(Create("projects/p", "code: 'c'"), Create("projects/p/vpcs/v"),
+                Create("projects/p/vpcs/w"), Create("groups/a"));
+    store.given(Create("projects/q"), Create("projects/q/vpcs/v"), Create("hosts/h"),
+                Create("projects/p/gateways/g"), Create("projects/p/clusters/c"));
+    for (int i = 0; i < 16; ++i) {
+      store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)),
+                  Create(absl::StrCat("projects/p/instances/i", i),
+                         "vpc: 'projects/p/vpcs/w' group: 'groups/a'"),
+                  Create(absl::StrCat("projects/q/instances/i", i),
+                         "vpc: 'projects/q/vpcs/v' gateway: 'projects/p/gateways/g'"
+                         " spec { routes { gateway: 'projects/p/gateways/g' } }"));
+    }
+  }
+  void add_blocker() { store.given(Create("projects/q/gateways/b", "vpc: 'projects/p/vpcs/w'")); }
+
+  FaultEngine* fault = nullptr;
+  TestStore store;
+};
+
+// The whole state, as readers see it, with versions.
+std::string Dump(TestStore& store) {
+  std::string text;
+  auto snapshot = store.env().run(store.engine().snapshot());
+  storage::ScanQuery scan;
+  auto page = store.env().run((*snapshot)->scan(scan));
+  for (const storage::Row& row : page->rows) {
+    const auto resource = store.store().decode(row);
+    if (*resource != nullptr) absl::StrAppend(&text, (*resource)->ShortDebugString(), "\n");
+  }
+  return text;
+}
+
 class CrashedDeletes : public ::testing::TestWithParam<Crash> {
  protected:
-  // A graph in which a deletion of projects/p closes, cascades by children and by references,
-  // unsets, and waits for the background; `blocker` stands against it deep inside.
-  struct World {
-    explicit World(EngineKind kind, size_t max_probed = 1000)
-        : store(kind,
-                {.max_batch_ops = kBatch, .max_inline_dependants = 3, .max_probed = max_probed}, 1,
-                [this](std::unique_ptr<storage::Engine> engine) {
-                  auto wrapped = std::make_unique<FaultEngine>(std::move(engine));
-                  fault = wrapped.get();
-                  return wrapped;
-                }) {
-      store.given(Create("projects/p", "code: 'c'"), Create("projects/p/vpcs/v"),
-                  Create("projects/p/vpcs/w"), Create("groups/a"));
-      store.given(Create("projects/q"), Create("projects/q/vpcs/v"), Create("hosts/h"),
-                  Create("projects/p/gateways/g"), Create("projects/p/clusters/c"));
-      for (int i = 0; i < 16; ++i) {
-        store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)),
-                    Create(absl::StrCat("projects/p/instances/i", i),
-                           "vpc: 'projects/p/vpcs/w' group: 'groups/a'"),
-                    Create(absl::StrCat("projects/q/instances/i", i),
-                           "vpc: 'projects/q/vpcs/v' gateway: 'projects/p/gateways/g'"
-                           " spec { routes { gateway: 'projects/p/gateways/g' } }"));
-      }
-    }
-    void add_blocker() { store.given(Create("projects/q/gateways/b", "vpc: 'projects/p/vpcs/w'")); }
-
-    FaultEngine* fault = nullptr;
-    TestStore store;
-  };
-
   static EngineKind engine() { return std::get<0>(GetParam()); }
   static FaultEngine::LastCommit last() { return std::get<1>(GetParam()); }
-
-  // The whole state, as readers see it, with versions.
-  static std::string Dump(TestStore& store) {
-    std::string text;
-    auto snapshot = store.env().run(store.engine().snapshot());
-    storage::ScanQuery scan;
-    auto page = store.env().run((*snapshot)->scan(scan));
-    for (const storage::Row& row : page->rows) {
-      const auto resource = store.store().decode(row);
-      if (*resource != nullptr) absl::StrAppend(&text, (*resource)->ShortDebugString(), "\n");
-    }
-    return text;
-  }
 };
 
 std::string CrashName(const ::testing::TestParamInfo<Crash>& crash) {
@@ -152,6 +152,48 @@ TEST_P(CrashedDeletes, TouchNoMoreRowsInABatchThanAllowed) {
   EXPECT_EQ(world.store.findings(), "");
   EXPECT_GT(most, 3u);
   EXPECT_LE(most, kBatch);
+}
+
+class LateDeletes : public OnEveryEngine {};
+INSTANTIATE_TEST_SUITE_P(Engines, LateDeletes, EveryEngine(), EngineName);
+
+TEST_P(LateDeletes, AreRefusedWithNothingChangedOrGoOnInTheBackground) {
+  HF_COVERS("T7");
+  int refused = 0;
+  int went_on = 0;
+  for (int commits = 0;; ++commits) {
+    World world(GetParam());
+    TestStore& store = world.store;
+    const std::string before = Dump(store);
+    bool late = false;
+    world.fault->before_commit(
+        [&]() -> Task<void> {
+          late = true;
+          co_await store.env().sleep(Seconds(60));
+        },
+        commits);
+    WriteRequest request = Request(Delete("projects/p"));
+    request.deadline = Duration(store.env().clock().monotonic().value() + Seconds(30).value());
+    const absl::Status status = store.apply(std::move(request));
+    // What the client was told is so, now and for ever.
+    EXPECT_EQ(store.exists("projects/p"), !status.ok()) << "late at " << commits;
+    const bool half = store.duties() > 0;
+    store.settle();
+    EXPECT_EQ(store.exists("projects/p"), !status.ok()) << "late at " << commits;
+    EXPECT_EQ(store.findings(), "") << "late at " << commits;
+    EXPECT_EQ(store.duties(), 0u) << "late at " << commits;
+    if (!late) break;
+    if (status.ok()) {
+      went_on += half ? 1 : 0;
+      EXPECT_FALSE(store.exists("projects/p/vpcs/v/rules/r3")) << "late at " << commits;
+    } else {
+      ++refused;
+      EXPECT_THAT(status, FailsWith(Reason::kDeadlineExceeded));
+      EXPECT_EQ(Dump(store), before) << "late at " << commits;
+    }
+  }
+  EXPECT_GT(refused, 3);
+  EXPECT_GT(went_on, 3);
 }
 
 }  // namespace

@@ -62,7 +62,9 @@ TEST_P(FsckFinds, ADanglingReferenceAndAMissingParent) {
 
 TEST_P(FsckFinds, ALimitThatIsCountedWrong) {
   damage(storage::TakeLimit{
-      .key = {.holder = Key("projects/p"), .counted = Key("projects/p/vpcs/v").kind}, .n = 1});
+      .key = {.holder = Key("projects/p"), .counted = Key("projects/p/vpcs/v").kind},
+      .n = 1,
+      .default_max = 9});
   EXPECT_EQ(store.findings(),
             "limit-mismatch projects/p: test.example.com/Vpc: 2 are counted, 1 are there\n");
 }

@@ -1,4 +1,5 @@
 // Creations and updates.
+#include "holdfast/store/core/answers.h"
 #include "holdfast/store/fault_engine.h"
 #include "holdfast/store/test_store.h"
 #include "holdfast/testing/covers.h"
@@ -254,6 +255,75 @@ TEST_P(Saves, AnswerARepeatedRequestAgain) {
   EXPECT_EQ(store.revision(), before);
   EXPECT_THAT(store.apply(request("other", Create("projects/q"))),
               FailsWith(Reason::kRequestIdReused));
+}
+
+TEST_P(Saves, AnswerARepeatedLargeRequestAgain) {
+  const auto request = [] {
+    WriteRequest made;
+    for (int i = 0; i < 100; ++i) {
+      made.ops.push_back(Create(absl::StrCat("projects/p", i), "display_name: 'much the same'"));
+    }
+    made.request_id = "id-5";
+    made.request_hash = "h";
+    return made;
+  };
+  const auto first = store.write(request());
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto again = store.write(request());
+  ASSERT_TRUE(again.ok()) << again.status();
+  ASSERT_EQ(again->resources.size(), 100u);
+  for (size_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(again->resources[i]->DebugString(), first->resources[i]->DebugString());
+  }
+  const auto snapshot = store.env().run(store.engine().snapshot());
+  const auto kept = store.env().run((*snapshot)->request("id-5"));
+  size_t bytes = 0;
+  for (const SharedMessage& resource : first->resources) bytes += resource->ByteSizeLong();
+  EXPECT_LT((*kept)->answer.size(), bytes / 3) << "it isn't compressed";
+}
+
+TEST_P(Saves, SayThatAKeptAnswerIsDamaged) {
+  for (const std::string& damaged : {std::string(), std::string("\0\5", 2), std::string("\1zip")}) {
+    EXPECT_THAT(UnpackAnswer(store.plans(), damaged).status(), FailsWith(Reason::kInternal));
+  }
+}
+
+TEST_P(Saves, AnswerARepeatedRequestAgainAlsoIfItChangedNothing) {
+  HF_COVERS("T9");
+  store.given(Create("projects/p", "code: 'c'"));
+  const auto request = [](WriteMode mode) {
+    WriteRequest made = Request(Update("projects/p", "code: 'c'"));
+    made.request_id = "id-3";
+    made.request_hash = "h";
+    made.mode = mode;
+    return made;
+  };
+  const Revision before = store.revision();
+  EXPECT_TRUE(store.apply(request(WriteMode::kValidateOnly)).ok());
+  EXPECT_EQ(store.revision(), before) << "what is only validated isn't kept";
+  auto first = store.write(request(WriteMode::kCommit));
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(MetaOf(*store.get("projects/p")).resource_version(), "1");
+  ASSERT_TRUE(store.apply(Update("projects/p", "code: 'd'")).ok());
+  auto again = store.write(request(WriteMode::kCommit));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->resources[0]->DebugString(), first->resources[0]->DebugString());
+  EXPECT_EQ(FieldOf(*store.get("projects/p"), "code"), "d");
+}
+
+TEST_P(Saves, AnswerARepeatedDeletionOfNothingAgain) {
+  const auto request = [] {
+    WriteOp op = Delete("projects/p");
+    op.allow_missing = AllowMissing::kYes;
+    WriteRequest made = Request(std::move(op));
+    made.request_id = "id-4";
+    made.request_hash = "h";
+    return made;
+  };
+  EXPECT_TRUE(store.apply(request()).ok());
+  store.given(Create("projects/p"));
+  EXPECT_TRUE(store.apply(request()).ok());
+  EXPECT_TRUE(store.exists("projects/p")) << "deleted by a request that was done long ago";
 }
 
 TEST_P(Saves, AnswerARepeatedDeletionAgain) {

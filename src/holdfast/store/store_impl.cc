@@ -120,7 +120,7 @@ Task<Verdict> StoreImpl::attempt(WriteSet& set, WriteResult& result) {
   }
   status = prepared(set);
   if (!status.ok()) co_return Verdict::Answer(std::move(status));
-  if (set.written() == 0) {
+  if (set.written() == 0 && !records(set.request())) {
     absl::StatusOr<storage::Snapshot*> snapshot = co_await set.snapshot();
     if (!snapshot.ok()) co_return Verdict::Answer(snapshot.status());
     FillResult(set, (*snapshot)->revision(), result);
@@ -136,6 +136,12 @@ absl::Status StoreImpl::prepared(const WriteSet& set) const {
                    absl::StrCat("with what belongs to it the write has ", set.written(),
                                 " changes, more than the ", options_.max_batch_ops,
                                 " of one batch; make several"));
+}
+
+// Does the answer have to be kept, also where nothing is changed? Whoever asks again gets it again,
+// whatever others have written by then.
+bool StoreImpl::records(const WriteRequest& request) {
+  return !request.request_id.empty() && request.mode == WriteMode::kCommit;
 }
 
 // A request_id that has been used: the answer that it got. nullopt: it is new.

@@ -44,6 +44,7 @@ class StoreImpl final : public Store, private Committer {
  private:
   // One attempt: what to do next, and the result if that is to answer OK.
   Task<Verdict> attempt(WriteSet& set, WriteResult& result);
+  [[nodiscard]] static bool records(const WriteRequest& request);
   Task<absl::StatusOr<std::optional<WriteResult>>> replay(WriteSet& set);
   Task<Verdict> commit(WriteSet& set, WriteResult& result);
   Task<Verdict> delete_large(WriteSet& set, WriteResult& result);

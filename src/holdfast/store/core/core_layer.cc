@@ -157,7 +157,7 @@ Task<absl::Status> CoreLayer::prepare(WriteSet& set) {
   }
   limits.add_ops(set);
   const WriteRequest& request = set.request();
-  if (!request.request_id.empty() && set.written() > 0) {
+  if (!request.request_id.empty()) {
     set.add_op(
         storage::PutRequest{
             .id = request.request_id, .hash = request.request_hash, .answer = PackAnswer(set)},

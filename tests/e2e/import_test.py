@@ -21,6 +21,19 @@ def run_import(server, packages):
     return json.loads(done.stdout)
 
 
+def mend_what_others_changed(server, client, packages):
+    names = [f"suites/{SUITE}/packages/{package}" for package in ("bash", "libc6")]
+    before = [client.get(f"/v1/{name}") for name in names]
+    client.call("PATCH", f"/v1/{names[0]}", {"section": "elsewhere"})
+    client.call("PATCH", f"/v1/{names[1]}", {"depends": []}, updateMask="depends")
+    mended = run_import(server, packages)
+    assert (mended["created"], mended["updated"], mended["requests"]) == (0, 2, 1), mended
+    for name, was in zip(names, before):
+        now = client.get(f"/v1/{name}")
+        del was["metadata"], now["metadata"]
+        assert now == was, (now, was)
+
+
 def main():
     with harness.temporary_folder() as folder:
         packages = pathlib.Path(folder) / "Packages"
@@ -49,6 +62,9 @@ def main():
         after = client.get("/v1/suites", pageSize=1)["revision"]
         assert before == after, f"an import without changes moved the revision to {after}"
         assert second["requests"] == 0, second
+
+        # What somebody else has changed is found and mended, and nothing but that.
+        mend_what_others_changed(server, client, packages)
         server.stop()
         print(f"{first['packages']} packages, {first['references']} references in "
               f"{first['seconds']:.1f} s, again in {second['seconds']:.1f} s, "

@@ -17,14 +17,18 @@
 #include <utility>
 #include <vector>
 
-#include "holdfast/env/manual_env.h"
 #include "holdfast/storage/engine.h"
 #include "holdfast/storage/show.h"
+#include "holdfast/storage/suite_env.h"
 
 namespace holdfast::storage {
 
 struct EngineCase {
   std::string name;
+  // Where the engine runs.
+  std::function<std::unique_ptr<SuiteEnv>()> env = [] {
+    return std::make_unique<ManualSuiteEnv>();
+  };
   // A fresh, empty database.
   std::function<std::unique_ptr<Engine>(Env&)> make;
 };
@@ -73,20 +77,21 @@ inline constexpr uint32_t StateBit(RowState state) { return 1u << static_cast<in
 
 class EngineConformance : public ::testing::TestWithParam<EngineCase> {
  protected:
-  EngineConformance() : engine_(GetParam().make(env_)) {}
+  EngineConformance()
+      : owned_env_(GetParam().env()), env_(*owned_env_), engine_(GetParam().make(env_)) {}
 
   Commit commit(Batch batch) { return env_.run(engine_->commit(std::move(batch))); }
   Commit commit(std::vector<Op> ops) {
     return commit(Batch{.label = "test", .ops = std::move(ops)});
   }
 
-  // Must succeed.
-  Revision put(std::vector<Op> ops) {
+  // Must succeed. The place of the state with it.
+  Cursor put(std::vector<Op> ops) {
     const Commit done = commit(std::move(ops));
     EXPECT_TRUE(done.ok()) << Show(done);
-    return done.revision;
+    return snapshot()->place();
   }
-  Revision create(const ResourceKey& key) { return put({CreateRow{.row = NewRow(key)}}); }
+  Cursor create(const ResourceKey& key) { return put({CreateRow{.row = NewRow(key)}}); }
 
   // Must fail at this op, and leave everything as it was.
   Failure refused(std::vector<Op> ops, size_t op, Failure::Kind kind) {
@@ -146,14 +151,13 @@ class EngineConformance : public ::testing::TestWithParam<EngineCase> {
     put({EraseRow{.key = Vpc("c"), .uid = Uid("vpcs/c#1"), .delete_time = Timestamp(1)}});
   }
 
-  // A place in this database's feed.
-  Cursor at(Revision revision, std::optional<ResourceKey> key = std::nullopt) {
-    return {.incarnation = engine_->incarnation(), .revision = revision, .key = std::move(key)};
-  }
+  // Before everything in this database's feed.
+  Cursor beginning() { return {.incarnation = engine_->incarnation()}; }
 
   std::string dump() { return DumpSnapshot(env_, *snapshot()); }
 
-  ManualEnv env_{1};
+  const std::unique_ptr<SuiteEnv> owned_env_;
+  SuiteEnv& env_;
   std::unique_ptr<Engine> engine_;
 };
 

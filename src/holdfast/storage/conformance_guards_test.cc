@@ -153,7 +153,7 @@ TEST_P(EngineConformance, LimitIsMadeCountedAndRefusedAboveItsMax) {
   EXPECT_EQ(Show(read(snapshot()->limit(key))), "none");
   put({TakeLimit{.key = key, .n = 2, .default_max = 3}});
   const Failure failure =
-      refused({TakeLimit{.key = key, .n = 2, .default_max = 99}}, 0, Kind::kLimit);
+      refused({TakeLimit{.key = key, .n = 2, .default_max = 3}}, 0, Kind::kLimit);
   EXPECT_EQ(Show(failure.limit), "network.test/Rule in network.test/Vpc:vpcs/a: 2 of 3");
   put({TakeLimit{.key = key, .n = 1, .default_max = 3}});
   put({TakeLimit{.key = key, .n = -3, .default_max = 3}});

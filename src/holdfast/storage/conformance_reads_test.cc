@@ -100,8 +100,7 @@ TEST_P(EngineConformance, ScanLimitsAboveTheLargestPageAreCut) {
   const ScanPage page = read(snap->scan({.limit = kMaxPage + 5}));
   EXPECT_EQ(page.rows.size(), kMaxPage);
   EXPECT_TRUE(page.next.has_value());
-  const FeedPage changes = read(
-      snap->feed({.incarnation = engine_->incarnation(), .revision = Revision(0)}, kMaxPage + 5));
+  const FeedPage changes = read(snap->feed(beginning(), kMaxPage + 5));
   EXPECT_EQ(changes.rows.size(), kMaxPage);
   EXPECT_FALSE(changes.complete);
 }
@@ -211,8 +210,7 @@ TEST_P(EngineConformance, SnapshotStandsStillWhileOthersWrite) {
   EXPECT_EQ(read(old->cursor("c")), "1");
   EXPECT_EQ(Show(read(old->request("r"))), "none");
   EXPECT_EQ(read(old->count_inbound(Vpc("t"), ~0u)), 1);
-  const FeedPage changes =
-      read(old->feed({.incarnation = engine_->incarnation(), .revision = Revision(0)}, 10));
+  const FeedPage changes = read(old->feed(beginning(), 10));
   ASSERT_EQ(changes.rows.size(), 1);
   EXPECT_EQ(changes.rows[0].version, Version(1));
   EXPECT_EQ(changes.next.revision, old->revision());
@@ -226,8 +224,7 @@ TEST_P(EngineConformance, SnapshotStandsStillOverAPurge) {
   const std::string before = DumpSnapshot(env_, *old);
   EXPECT_EQ(read(engine_->purge(Timestamp(2), 10)).tombstones, 1);
   EXPECT_EQ(DumpSnapshot(env_, *old), before);
-  const FeedPage changes =
-      read(old->feed({.incarnation = engine_->incarnation(), .revision = Revision(0)}, 10));
+  const FeedPage changes = read(old->feed(beginning(), 10));
   EXPECT_EQ(changes.rows.size(), 1);
 }
 

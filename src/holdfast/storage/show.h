@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
-#include "holdfast/env/manual_env.h"
 #include "holdfast/storage/engine.h"
+#include "holdfast/storage/suite_env.h"
 
 namespace holdfast::storage {
 
@@ -112,9 +112,10 @@ std::string ShowAnswer(const absl::StatusOr<T>& answer) {
   return reason.has_value() ? std::string(ReasonText(*reason)) : answer.status().ToString();
 }
 
-// Every row, and every limit: what one state of a database holds, as far as it can be listed.
-inline std::string DumpSnapshot(ManualEnv& env, Snapshot& snapshot) {
-  std::string text = absl::StrCat("revision ", snapshot.revision().value(), "\n");
+// Every row, and every limit: what one state of a database holds, as far as it can be listed, but
+// not its own revision, which may count what else happens.
+inline std::string DumpSnapshot(SuiteEnv& env, Snapshot& snapshot) {
+  std::string text;
   ScanQuery query{.tombstones = Tombstones::kInclude};
   do {
     absl::StatusOr<ScanPage> page = env.run(snapshot.scan(query));

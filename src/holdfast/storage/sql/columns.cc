@@ -1,12 +1,21 @@
 #include "holdfast/storage/sql/columns.h"
 
+#include "absl/strings/escaping.h"
 #include "holdfast/base/check.h"
+#include "holdfast/base/strings.h"
 #include "holdfast/storage/sql/dialect.h"
 
 namespace holdfast::storage::sql {
 namespace {
 
+// What PostgreSQL observed is text: a bytea "\x" and its digits.
+constexpr std::string_view kHexBytes = "\\x";
+
 std::optional<std::string> ToBytesIfAny(batch::Value value) {
+  if (const auto* text = std::get_if<std::string>(&value); text != nullptr) {
+    if (!text->starts_with(kHexBytes)) return std::nullopt;
+    return absl::HexStringToBytes(ToAbsl(std::string_view(*text).substr(kHexBytes.size())));
+  }
   auto* blob = std::get_if<batch::Blob>(&value);
   if (blob == nullptr) return std::nullopt;
   return std::move(blob->bytes);

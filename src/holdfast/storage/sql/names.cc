@@ -100,6 +100,16 @@ std::shared_ptr<const NameIds> Names::known() const {
   return known_;
 }
 
+std::shared_ptr<const NameIds> Names::learn(std::vector<batch::Row> kinds) {
+  const std::lock_guard lock(mutex_);
+  auto more = std::make_shared<NameIds>(*known_);
+  for (batch::Row& row : kinds) {
+    more->kinds[std::get<std::string>(std::move(row[1]))] = std::get<int64_t>(row[0]);
+  }
+  known_ = std::move(more);
+  return known_;
+}
+
 Task<absl::StatusOr<std::shared_ptr<const NameIds>>> Names::of(const Batch& batch) {
   std::shared_ptr<const NameIds> known = this->known();
   Collector collector(*known);

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "holdfast/base/types.h"
@@ -46,6 +47,9 @@ class Names {
   // All numbers that a batch needs; new names get theirs in a transaction of their own, which
   // happens once a name in the life of a database.
   [[nodiscard]] Task<absl::StatusOr<std::shared_ptr<const NameIds>>> of(const Batch& batch);
+
+  // Takes over what a snapshot has: numbers and names of all its kinds.
+  [[nodiscard]] std::shared_ptr<const NameIds> learn(std::vector<batch::Row> kinds);
 
   // shared: readers keep theirs while others add.
   [[nodiscard]] std::shared_ptr<const NameIds> known() const;

@@ -5,9 +5,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
-#include "holdfast/base/strings.h"
+#include "holdfast/base/failed_guards.h"
 #include "holdfast/storage/sql/columns.h"
+#include "holdfast/storage/sql/locks.h"
 
 namespace holdfast::storage::sql {
 namespace {
@@ -39,10 +41,13 @@ const ResourceKey* KeyOf(const Op& op) {
 // So a run ends behind an op that adds unique values, and before a row that it has already.
 class Plan::RowRun {
  public:
-  RowRun(Plan& plan, const std::string& sql)
+  RowRun(Plan& plan, const char* label, const std::string& sql)
       : plan_(plan),
-        change_{
-            .sql = sql, .expect = kOne, .observe = &plan.dialect_.see_row, .about = About::kRow} {}
+        change_{.label = label,
+                .sql = sql,
+                .expect = kOne,
+                .observe = &plan.dialect_.see_row,
+                .about = About::kRow} {}
   ~RowRun() { flush(); }
   RowRun(const RowRun&) = delete;
   RowRun& operator=(const RowRun&) = delete;
@@ -54,21 +59,18 @@ class Plan::RowRun {
     }
     rows_.push_back({op, std::move(row)});
   }
-  void drop_edges(uint32_t op, std::vector<Edge>& edges) {
-    for (Edge& edge : edges) dropped_edges_.push_back({op, bind_edge(edge)});
+  void drop_edges(uint32_t op, const std::vector<Edge>& edges) {
+    for (const Edge& edge : edges) dropped_edges_.push_back({op, plan_.bind_.dropped(edge)});
   }
-  void put_edges(uint32_t op, std::vector<Edge>& edges) {
-    for (Edge& edge : edges) {
-      batch::Row row = bind_edge(edge);
-      row.push_back(Number(static_cast<int64_t>(edge.behavior)));
-      put_edges_.push_back({op, std::move(row)});
-    }
+  void put_edges(uint32_t op, const std::vector<Edge>& edges) {
+    for (const Edge& edge : edges) put_edges_.push_back({op, plan_.bind_.put(edge)});
   }
   void drop_unique(uint32_t op, const std::vector<UniqueValue>& values) {
-    for (const UniqueValue& value : values) dropped_unique_.push_back({op, bind_value(value)});
+    for (const UniqueValue& value : values)
+      dropped_unique_.push_back({op, plan_.bind_.unique(value)});
   }
   void put_unique(uint32_t op, const std::vector<UniqueValue>& values) {
-    for (const UniqueValue& value : values) put_unique_.push_back({op, bind_value(value)});
+    for (const UniqueValue& value : values) put_unique_.push_back({op, plan_.bind_.unique(value)});
     if (!values.empty()) flush();
   }
 
@@ -80,23 +82,6 @@ class Plan::RowRun {
   struct ByKey {
     bool operator()(const ResourceKey* a, const ResourceKey* b) const { return *a < *b; }
   };
-
-  batch::Row bind_edge(Edge& edge) const {
-    const NameIds& names = plan_.names_;
-    batch::Row row;
-    row.reserve(6);
-    row.emplace_back(names.kind(edge.target.kind));
-    row.emplace_back(edge.target.name.str());
-    row.emplace_back(names.kind(edge.source.kind));
-    row.emplace_back(edge.source.name.str());
-    row.emplace_back(names.field(edge.field));
-    return row;
-  }
-  batch::Row bind_value(const UniqueValue& value) const {
-    const NameIds& names = plan_.names_;
-    return {Number(names.kind(value.kind)), Number(names.field(value.field)), Text(value.scope),
-            Text(value.value)};
-  }
 
   void emit(const Statement& statement, std::vector<Execution>& executions) {
     uint32_t part = 0;
@@ -114,10 +99,11 @@ class Plan::RowRun {
         put_edges_.begin(), put_edges_.end(),
         [](const Execution& a, const Execution& b) { return a.binds[1] < b.binds[1]; });
     emit(change_, rows_);
-    emit({.sql = d.drop_edge}, dropped_edges_);
-    emit({.sql = d.put_edge}, put_edges_);
-    emit({.sql = d.drop_unique}, dropped_unique_);
-    emit({.sql = d.put_unique, .expect = kOne, .about = About::kUnique}, put_unique_);
+    emit({.label = "drop_edge", .sql = d.drop_edge}, dropped_edges_);
+    emit({.label = "put_edge", .sql = d.put_edge}, put_edges_);
+    emit({.label = "drop_unique", .sql = d.drop_unique}, dropped_unique_);
+    emit({.label = "put_unique", .sql = d.put_unique, .expect = kOne, .about = About::kUnique},
+         put_unique_);
     keys_.clear();
   }
 
@@ -132,11 +118,14 @@ class Plan::RowRun {
 };
 
 Plan::Plan(const Dialect& dialect, const NameIds& names, Batch& batch, Timestamp now)
-    : dialect_(dialect), names_(names), batch_(batch), now_(now) {
+    : dialect_(dialect), bind_(dialect, names), batch_(batch), now_(now) {
   std::array<Positions, std::variant_size_v<Op>> by_type;
   for (uint32_t i = 0; i < batch.ops.size(); ++i) by_type[batch.ops[i].index()].push_back(i);
 
-  add({.sql = dialect.next_revision, .expect = kOne}, {}, {});
+  if (!dialect.next_revision.empty()) {
+    add({.label = "next_revision", .sql = dialect.next_revision, .expect = kOne}, {}, {});
+  }
+  if (!dialect.lock_row.empty()) plan_locks();
   using Planner = void (Plan::*)(const Positions&);
   // In the order of Op's alternatives.
   constexpr std::array<Planner, std::variant_size_v<Op>> kPlanners = {
@@ -149,9 +138,10 @@ Plan::Plan(const Dialect& dialect, const NameIds& names, Batch& batch, Timestamp
 void Plan::add(const Statement& statement, batch::Row binds, Origin origin) {
   if (last_sql_ != &statement.sql) {
     last_sql_ = &statement.sql;
-    batch::Step step{.sql = statement.sql, .expect = statement.expect};
+    batch::Step step{.label = statement.label, .sql = statement.sql, .expect = statement.expect};
     if (statement.observe != nullptr) step.observe = *statement.observe;
     steps_.push_back(std::move(step));
+    labels_.push_back(statement.label);
     about_.push_back(statement.about);
     origins_.emplace_back();
   }
@@ -167,66 +157,52 @@ batch::Batch Plan::take() {
   return sql;
 }
 
+// Whatever the rows are like: the guards tell that, each in its turn.
+void Plan::plan_locks() {
+  for (const RowLock& row : LocksOf(batch_).rows) {
+    batch::Row binds = bind_.key(*row.key);
+    binds.push_back(Number(static_cast<int64_t>(row.lock)));
+    add({.label = "lock_row", .sql = dialect_.lock_row}, std::move(binds), {});
+  }
+}
+
 void Plan::plan_requests(const Positions& ops) {
   for (const uint32_t i : ops) {
-    const auto& op = std::get<PutRequest>(batch_.ops[i]);
-    add({.sql = dialect_.put_request,
+    add({.label = "put_request",
+         .sql = dialect_.put_request,
          .expect = kOne,
          .observe = &dialect_.see_request,
          .about = About::kRequest},
-        {Text(op.id), batch::Blob{op.hash}, batch::Blob{op.answer}, Number(now_.value())}, {i});
+        bind_.request(std::get<PutRequest>(batch_.ops[i]), now_), {i});
   }
 }
 
 void Plan::plan_guards(const Positions& ops) {
   for (const uint32_t i : ops) {
-    const auto& op = std::get<RequireRow>(batch_.ops[i]);
-    batch::Row binds = {Number(names_.kind(op.key.kind)),
-                        Text(op.key.name.str()),
-                        Number(op.states),
-                        op.uid.has_value() ? Text(op.uid->str()) : batch::Null(),
-                        NumberOrNull(op.version),
-                        op.round.has_value() ? Text(*op.round) : batch::Null()};
-    add({.sql = dialect_.require_row,
+    add({.label = "require_row",
+         .sql = dialect_.require_row,
          .expect = kOne,
          .observe = &dialect_.see_row,
          .about = About::kRow},
-        std::move(binds), {i});
+        bind_.guard(std::get<RequireRow>(batch_.ops[i])), {i});
   }
 }
 
 void Plan::plan_erases(const Positions& ops) {
-  RowRun run(*this, dialect_.erase_row);
+  RowRun run(*this, "erase_row", dialect_.erase_row);
   for (const uint32_t i : ops) {
-    auto& op = std::get<EraseRow>(batch_.ops[i]);
-    run.add(i, op.key,
-            {Number(names_.kind(op.key.kind)), Text(op.key.name.str()), Text(op.uid.str()),
-             NumberOrNull(op.expected), Number(op.delete_time.value())});
+    const auto& op = std::get<EraseRow>(batch_.ops[i]);
+    run.add(i, op.key, bind_.erase(op));
     run.drop_edges(i, op.removed_edges);
     run.drop_unique(i, op.removed_unique);
   }
 }
 
 void Plan::plan_updates(const Positions& ops) {
-  RowRun run(*this, dialect_.update_row);
+  RowRun run(*this, "update_row", dialect_.update_row);
   for (const uint32_t i : ops) {
     auto& op = std::get<UpdateRow>(batch_.ops[i]);
-    Row& row = op.row;
-    batch::Row binds;
-    binds.reserve(12);
-    binds.emplace_back(names_.kind(row.key.kind));
-    binds.emplace_back(row.key.name.str());
-    binds.emplace_back(row.uid.str());
-    binds.emplace_back(op.expected.value());
-    binds.emplace_back(row.version.value());
-    binds.push_back(Number(static_cast<int64_t>(row.state)));
-    binds.push_back(Number(row.pending));
-    binds.emplace_back(row.round);
-    binds.emplace_back(row.delete_time.value());
-    binds.push_back(BlobOrNull(std::move(row.body)));
-    binds.push_back(TextOrNull(std::move(row.fields)));
-    binds.push_back(BlobOrNull(std::move(row.outgoing)));
-    run.add(i, row.key, std::move(binds));
+    run.add(i, op.row.key, bind_.update(std::move(op.row), op.expected));
     run.drop_edges(i, op.removed_edges);
     run.put_edges(i, op.added_edges);
     run.drop_unique(i, op.removed_unique);
@@ -236,43 +212,20 @@ void Plan::plan_updates(const Positions& ops) {
 
 void Plan::plan_states(const Positions& ops) {
   for (const uint32_t i : ops) {
-    const auto& op = std::get<SetState>(batch_.ops[i]);
-    batch::Row binds = {Number(names_.kind(op.key.kind)),
-                        Text(op.key.name.str()),
-                        Text(op.uid.str()),
-                        Number(op.from_states),
-                        op.from_round.has_value() ? Text(*op.from_round) : batch::Null(),
-                        Number(static_cast<int64_t>(op.to)),
-                        Text(op.round),
-                        Number(op.pending),
-                        Number(op.delete_time.value())};
-    add({.sql = dialect_.set_state,
+    add({.label = "set_state",
+         .sql = dialect_.set_state,
          .expect = kOne,
          .observe = &dialect_.see_row,
          .about = About::kRow},
-        std::move(binds), {i});
+        bind_.state(std::get<SetState>(batch_.ops[i])), {i});
   }
 }
 
 void Plan::plan_creates(const Positions& ops) {
-  RowRun run(*this, dialect_.create_row);
+  RowRun run(*this, "create_row", dialect_.create_row);
   for (const uint32_t i : ops) {
     auto& op = std::get<CreateRow>(batch_.ops[i]);
-    Row& row = op.row;
-    batch::Row binds;
-    binds.reserve(11);
-    binds.emplace_back(names_.kind(row.key.kind));
-    binds.emplace_back(row.key.name.str());
-    binds.emplace_back(row.uid.str());
-    binds.emplace_back(row.version.value());
-    binds.push_back(Number(static_cast<int64_t>(row.state)));
-    binds.push_back(Number(row.pending));
-    binds.emplace_back(row.round);
-    binds.emplace_back(row.delete_time.value());
-    binds.push_back(BlobOrNull(std::move(row.body)));
-    binds.push_back(TextOrNull(std::move(row.fields)));
-    binds.push_back(BlobOrNull(std::move(row.outgoing)));
-    run.add(i, row.key, std::move(binds));
+    run.add(i, op.row.key, bind_.create(std::move(op.row)));
     run.put_edges(i, op.edges);
     run.put_unique(i, op.unique);
   }
@@ -281,76 +234,85 @@ void Plan::plan_creates(const Positions& ops) {
 void Plan::plan_cursors(const Positions& ops) {
   for (const uint32_t i : ops) {
     const auto& op = std::get<PutCursor>(batch_.ops[i]);
+    if (!dialect_.swap_cursor.empty()) {
+      add({.label = "swap_cursor",
+           .sql = dialect_.swap_cursor,
+           .expect = kOne,
+           .about = About::kCursor},
+          bind_.cursor(op), {i});
+      continue;
+    }
     if (op.expected.has_value()) {
-      add({.sql = dialect_.require_cursor, .expect = kOne, .about = About::kCursor},
+      add({.label = "require_cursor",
+           .sql = dialect_.require_cursor,
+           .expect = kOne,
+           .about = About::kCursor},
           {Text(op.name), batch::Blob{*op.expected}}, {i});
     }
     if (op.value.empty()) {
-      add({.sql = dialect_.drop_cursor}, {Text(op.name)}, {i});
+      add({.label = "drop_cursor", .sql = dialect_.drop_cursor}, {Text(op.name)}, {i});
     } else {
-      add({.sql = dialect_.put_cursor}, {Text(op.name), batch::Blob{op.value}}, {i});
+      add({.label = "put_cursor", .sql = dialect_.put_cursor},
+          {Text(op.name), batch::Blob{op.value}}, {i});
     }
   }
 }
 
 void Plan::plan_limits(const Positions& ops) {
-  const auto bind = [this](uint32_t i, int64_t last) -> batch::Row {
-    const LimitKey& key = std::get<TakeLimit>(batch_.ops[i]).key;
-    return {Text(key.holder.kind.str()), Text(key.holder.name.str()), Text(key.counted.str()),
-            Number(last)};
-  };
   for (const uint32_t i : ops) {
     const auto& op = std::get<TakeLimit>(batch_.ops[i]);
-    add({.sql = dialect_.ensure_limit}, bind(i, op.default_max), {i});
+    add({.label = "ensure_limit", .sql = dialect_.ensure_limit},
+        bind_.limit(op.key, op.default_max), {i});
   }
   for (const uint32_t i : ops) {
     const auto& op = std::get<TakeLimit>(batch_.ops[i]);
-    add({.sql = dialect_.take_limit,
+    add({.label = "take_limit",
+         .sql = dialect_.take_limit,
          .expect = kOne,
          .observe = &dialect_.see_limit,
          .about = About::kLimit},
-        bind(i, op.n), {i});
+        bind_.limit(op.key, op.n), {i});
   }
 }
 
 void Plan::plan_targets(const Positions& ops) {
   for (const uint32_t i : ops) {
-    const ResourceKey& key = std::get<RequireTarget>(batch_.ops[i]).key;
-    add({.sql = dialect_.require_target,
+    add({.label = "require_target",
+         .sql = dialect_.require_target,
          .expect = kOne,
          .observe = &dialect_.see_row,
          .about = About::kRow},
-        {Number(names_.kind(key.kind)), Text(key.name.str())}, {i});
+        bind_.key(std::get<RequireTarget>(batch_.ops[i]).key), {i});
   }
 }
 
 void Plan::plan_inbound(const Positions& ops) {
   for (const uint32_t i : ops) {
-    const ResourceKey& key = std::get<RequireNoInbound>(batch_.ops[i]).key;
-    add({.sql = dialect_.find_inbound,
+    add({.label = "find_inbound",
+         .sql = dialect_.find_inbound,
          .expect = kNone,
          .observe = &dialect_.see_inbound,
          .about = About::kInbound},
-        {Number(names_.kind(key.kind)), Text(key.name.str())}, {i});
+        bind_.key(std::get<RequireNoInbound>(batch_.ops[i]).key), {i});
   }
 }
 
 void Plan::plan_children(const Positions& ops) {
   for (const uint32_t i : ops) {
     const auto& op = std::get<RequireNoChildren>(batch_.ops[i]);
-    const std::string first = op.key.name.str() + "/";
     uint32_t part = 0;
     for (const KindName& kind : Sorted(op.kinds)) {
-      add({.sql = dialect_.find_child,
+      add({.label = "find_child",
+           .sql = dialect_.find_child,
            .expect = kNone,
            .observe = &dialect_.see_child,
            .about = About::kChild},
-          {Number(names_.kind(kind)), Text(first), Text(PrefixEnd(first))}, {i, part++});
+          bind_.children(op.key, kind), {i, part++});
     }
   }
 }
 
-Failure Plan::explain(const batch::Failure& failure) const {
+Failure FailureOf(const batch::Failure& failure) {
   Failure answer;
   answer.message = failure.label + ": " + failure.message;
   if (failure.failure_class == batch::FailureClass::kRetryable) {
@@ -360,8 +322,14 @@ Failure Plan::explain(const batch::Failure& failure) const {
   } else if (failure.failure_class == batch::FailureClass::kUnavailable) {
     answer.kind = Failure::Kind::kUnavailable;
   }
+  return answer;
+}
+
+Failure Plan::explain(const batch::Failure& failure) const {
+  Failure answer = FailureOf(failure);
   if (failure.step >= about_.size()) return answer;
 
+  NoteFailedGuard(absl::StrCat(dialect_.name, "/", labels_[failure.step]));
   HF_CHECK(failure.execution < origins_[failure.step].size());
   const Origin origin = origins_[failure.step][failure.execution];
   answer.op = origin.op;
@@ -398,16 +366,17 @@ Failure Plan::see_row(Failure failure, batch::Row observed) const {
   return failure;
 }
 
-// Above the limit no row is changed; below zero the row's own constraint says so.
+// SQLite's rows refuse a use below zero by a constraint, others by not being found.
 Failure Plan::see_limit(Failure failure, const batch::Failure& from) const {
-  const bool above = from.failure_class == batch::FailureClass::kRowCount;
-  const bool below = from.failure_class == batch::FailureClass::kConstraint;
-  if ((!above && !below) || from.observed.size() != 2) return failure;
-  failure.kind = above ? Failure::Kind::kLimit : Failure::Kind::kBug;
-  failure.message = above ? "" : "a limit's use below zero";
-  failure.limit = LimitRow{.key = std::get<TakeLimit>(batch_.ops[failure.op]).key,
-                           .used = ToNumber(from.observed[0]),
-                           .max = ToNumber(from.observed[1])};
+  const bool refused = from.failure_class == batch::FailureClass::kRowCount ||
+                       from.failure_class == batch::FailureClass::kConstraint;
+  if (!refused || from.observed.size() != 2) return failure;
+  const auto& op = std::get<TakeLimit>(batch_.ops[failure.op]);
+  failure.limit = LimitRow{
+      .key = op.key, .used = ToNumber(from.observed[0]), .max = ToNumber(from.observed[1])};
+  const bool below = failure.limit->used + op.n < 0;
+  failure.kind = below ? Failure::Kind::kBug : Failure::Kind::kLimit;
+  failure.message = below ? "a limit's use below zero" : "";
   return failure;
 }
 

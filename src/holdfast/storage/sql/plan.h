@@ -1,4 +1,5 @@
-// A storage batch as steps of SQL, and the way back: which op a failed step was about.
+// A storage batch in its exact form: steps of SQL in the order of ops, and the way back: which op a
+// failed step was about.
 //
 // Ops of one type become one step for each statement that they need, executed once for each op. An
 // op's own statements must still come in the order of ops wherever that could be noticed; see
@@ -12,10 +13,14 @@
 #include "holdfast/base/types.h"
 #include "holdfast/batch/batch.h"
 #include "holdfast/storage/batch.h"
+#include "holdfast/storage/sql/binds.h"
 #include "holdfast/storage/sql/dialect.h"
 #include "holdfast/storage/sql/names.h"
 
 namespace holdfast::storage::sql {
+
+// A failure of the database as a whole; or kBug, if it was of a step.
+[[nodiscard]] Failure FailureOf(const batch::Failure& failure);
 
 class Plan {
  public:
@@ -24,7 +29,7 @@ class Plan {
 
   // The steps. Once.
   [[nodiscard]] batch::Batch take();
-  // Of the step that returns the batch's revision.
+  // Of the step that returns the batch's revision; only if the dialect has next_revision.
   [[nodiscard]] batch::StepHandle revision() const { return {0}; }
   // In the words of storage/batch.h.
   [[nodiscard]] Failure explain(const batch::Failure& failure) const;
@@ -40,6 +45,7 @@ class Plan {
     uint32_t part = 0;  // which of an op's unique values, or of its kinds of children
   };
   struct Statement {
+    const char* label;  // the text's name in the dialect
     const std::string& sql;
     batch::Expect expect = {};
     const std::string* observe = nullptr;
@@ -50,6 +56,7 @@ class Plan {
   void add(const Statement& statement, batch::Row binds, Origin origin);
 
   using Positions = std::vector<uint32_t>;
+  void plan_locks();
   void plan_requests(const Positions& ops);
   void plan_guards(const Positions& ops);
   void plan_erases(const Positions& ops);
@@ -69,11 +76,12 @@ class Plan {
   [[nodiscard]] Failure see_child(Failure failure, uint32_t part, batch::Row observed) const;
 
   const Dialect& dialect_;
-  const NameIds& names_;
+  const Binder bind_;
   Batch& batch_;
   Timestamp now_;
   std::vector<batch::Step> steps_;
   const std::string* last_sql_ = nullptr;     // of the last step: texts are compared by address
+  std::vector<const char*> labels_;           // of each step
   std::vector<About> about_;                  // of each step
   std::vector<std::vector<Origin>> origins_;  // of each step's executions
 };

@@ -11,6 +11,7 @@
 #include "holdfast/base/error.h"
 #include "holdfast/env/manual_env.h"
 #include "holdfast/storage/sql/open.h"
+#include "holdfast/storage/sql/sqlite_schema.h"
 #include "holdfast/testing/covers.h"
 
 namespace holdfast::storage {
@@ -139,7 +140,7 @@ TEST_F(SqlEngineTest, GivesARestoredBackupAnotherIncarnation) {
 TEST_F(SqlEngineTest, RefusesADatabaseOfANewerVersion) {
   ASSERT_TRUE(reopen().ok());
   engine_.reset();
-  raw(absl::StrCat("UPDATE meta SET schema_version = ", sql::kSchemaVersion + 1));
+  raw(absl::StrCat("UPDATE meta SET schema_version = ", sql::SqliteMigrations().back().to + 1));
   const absl::Status status = reopen();
   EXPECT_EQ(ReasonOf(status), Reason::kSchemaNewer);
   EXPECT_THAT(std::string(status.message()), HasSubstr("run the newer one"));

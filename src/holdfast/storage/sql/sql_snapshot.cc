@@ -17,13 +17,10 @@ namespace {
 // Behind every name: the last code point, which no name begins with.
 constexpr const char* kEndOfNames = "\xF4\x8F\xBF\xBF";
 
-size_t PageSize(size_t limit) { return std::clamp<size_t>(limit, 1, kMaxPage); }
+// Of one database; a service has dozens.
+constexpr size_t kMaxKinds = 100'000;
 
-absl::Status TooOld(std::string_view why) {
-  return MakeError(
-      Reason::kResumeTooOld,
-      absl::StrCat("the feed can't go on from here: ", ToAbsl(why), "; read everything again"));
-}
+size_t PageSize(size_t limit) { return std::clamp<size_t>(limit, 1, kMaxPage); }
 
 // Where one kind's part of a scan goes on.
 struct NameRange {
@@ -71,14 +68,23 @@ bool InNameOrder(const Matching& matching) {
 
 Task<absl::StatusOr<std::unique_ptr<Snapshot>>> SqlSnapshot::Begin(
     Context context, std::unique_ptr<batch::ReadSnapshot> reader,
-    std::shared_ptr<const NameIds> known) {
+    std::shared_ptr<const NameIds> known, Names& names) {
+  const size_t kinds_before = known->kinds.size();
   std::unique_ptr<SqlSnapshot> snapshot(
       new SqlSnapshot(context, std::move(reader), std::move(known)));
   HF_CO_ASSIGN_OR_RETURN(std::vector<batch::Row> head,
                          co_await snapshot->rows(context.dialect.head, {}, 1));
   if (head.size() != 1) co_return MakeError(Reason::kInternal, "the table `meta` is empty");
-  snapshot->revision_ = Revision(ToNumber(head[0][0]));
-  snapshot->floor_ = Revision(ToNumber(head[0][1]));
+  HF_CO_RETURN_IF_ERROR(snapshot->take_head(head[0]));
+  if (context.dialect.feed_by == Dialect::FeedBy::kSnapshot) {
+    // Kinds only come: as many as were known before it, then it has just these.
+    const auto kinds = static_cast<size_t>(ToNumber(head[0].back()));
+    if (kinds != kinds_before) {
+      HF_CO_ASSIGN_OR_RETURN(std::vector<batch::Row> all,
+                             co_await snapshot->rows(context.dialect.all_kinds, {}, kMaxKinds));
+      snapshot->known_ = names.learn(std::move(all));
+    }
+  }
   co_return std::unique_ptr<Snapshot>(std::move(snapshot));
 }
 
@@ -332,50 +338,6 @@ Task<absl::StatusOr<std::optional<PutRequest>>> SqlSnapshot::request(std::string
                         .hash = ToBytes(std::move(found[0][0])),
                         .answer = ToBytes(std::move(found[0][1]))};
   }
-  co_return answer;
-}
-
-Cursor SqlSnapshot::place() const {
-  return {.incarnation = context_.incarnation, .revision = revision_};
-}
-
-absl::Status SqlSnapshot::check_cursor(const Cursor& from) const {
-  if (from.incarnation != context_.incarnation) return TooOld("it is a place in another database");
-  if (from.revision > revision_) return TooOld("the database hasn't got that far");
-  // Within a revision some of its own tombstones may still be to come.
-  const Revision seen_whole(from.key.has_value() ? from.revision.value() - 1
-                                                 : from.revision.value());
-  if (seen_whole < floor_) return TooOld("deletions since then have been forgotten");
-  return absl::OkStatus();
-}
-
-Task<absl::StatusOr<FeedPage>> SqlSnapshot::feed(Cursor from, size_t limit) {
-  HF_CO_RETURN_IF_ERROR(check_cursor(from));
-  RowPage page({.limit = limit});
-  Cursor last = from;
-  for (bool more = true; more && !page.full();) {
-    const size_t chunk = page.chunk();
-    const int64_t whole = last.key.has_value() ? 0 : 1;
-    const ResourceKey behind = last.key.value_or(ResourceKey());
-    batch::Row binds = {Number(last.revision.value() + whole), Text(behind.kind.str()),
-                        Text(behind.name.str()), Number(static_cast<int64_t>(chunk))};
-    HF_CO_ASSIGN_OR_RETURN(std::vector<batch::Row> found,
-                           co_await rows(context_.dialect.feed, std::move(binds), chunk));
-    more = found.size() == chunk;
-    for (batch::Row& columns : found) {
-      ResourceKey key{KindName(ToText(std::move(columns[0]))),
-                      ResourceName(ToText(std::move(columns[1])))};
-      Row row = ToRow(std::move(key), columns, 2, Fields::kAll);
-      const Cursor here{.incarnation = {}, .revision = row.revision, .key = row.key};
-      if (!page.examine(std::move(row))) break;
-      last.revision = here.revision;
-      last.key = here.key;
-    }
-  }
-  FeedPage answer{.next = {.incarnation = context_.incarnation, .revision = revision_},
-                  .complete = !page.full()};
-  if (page.full()) answer.next = std::move(last);
-  answer.rows = std::move(page.rows());
   co_return answer;
 }
 

@@ -1,6 +1,7 @@
 // storage::Snapshot over a batch::ReadSnapshot.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,10 +11,17 @@
 #include "holdfast/storage/engine.h"
 #include "holdfast/storage/sql/dialect.h"
 #include "holdfast/storage/sql/names.h"
+#include "holdfast/storage/sql/seen.h"
 
 namespace holdfast::storage::sql {
 
 class RowPage;
+
+inline void RaiseTo(std::atomic<int64_t>& highest, Revision revision) {
+  int64_t before = highest.load();
+  while (before < revision.value() && !highest.compare_exchange_weak(before, revision.value())) {
+  }
+}
 
 class SqlSnapshot final : public Snapshot {
  public:
@@ -22,12 +30,15 @@ class SqlSnapshot final : public Snapshot {
     const Dialect& dialect;
     const FieldIndexes& indexes;
     const std::string& incarnation;
+    // The highest revision that this process has seen, or that a reader has brought from another.
+    std::atomic<int64_t>& highest;
   };
 
-  // `known`: names as of the snapshot, or later.
+  // `known`: names as of the snapshot, or later; where several write, names of before it, and if it
+  // has others, `names` learns them.
   [[nodiscard]] static Task<absl::StatusOr<std::unique_ptr<Snapshot>>> Begin(
       Context context, std::unique_ptr<batch::ReadSnapshot> reader,
-      std::shared_ptr<const NameIds> known);
+      std::shared_ptr<const NameIds> known, Names& names);
 
   [[nodiscard]] Revision revision() const override { return revision_; }
   [[nodiscard]] Cursor place() const override;
@@ -57,7 +68,15 @@ class SqlSnapshot final : public Snapshot {
                                batch::Row& values);
   Task<absl::Status> duties_of_kind(const DutyQuery& query, KindName kind, RowPage& page);
   Task<absl::Status> inbound_of_kind(const InboundQuery& query, KindName kind, InboundPage& page);
-  [[nodiscard]] absl::Status check_cursor(const Cursor& from) const;
+
+  // In sql_feed.cc.
+  [[nodiscard]] absl::Status take_head(batch::Row& head);
+  Task<absl::StatusOr<FeedPage>> feed_by_revision(Cursor from, size_t limit);
+  [[nodiscard]] absl::Status check_revision(const Cursor& from) const;
+  Task<absl::StatusOr<FeedPage>> feed_by_snapshot(Cursor from, size_t limit);
+  [[nodiscard]] absl::StatusOr<SeenPlace> start_of(const Cursor& from) const;
+  [[nodiscard]] bool forgets_nothing_behind(const SeenPlace& place) const;
+  [[nodiscard]] absl::StatusOr<FeedPage> end_page(const SeenPlace& from, Xid last, RowPage& page);
 
   Task<absl::StatusOr<std::vector<batch::Row>>> rows(const std::string& sql, batch::Row binds,
                                                      size_t max_rows);
@@ -70,7 +89,13 @@ class SqlSnapshot final : public Snapshot {
   std::unique_ptr<batch::ReadSnapshot> reader_;
   std::shared_ptr<const NameIds> known_;  // shared with the engine, which goes on adding
   Revision revision_;
-  Revision floor_;
+  Revision floor_;  // by revision
+
+  // By snapshot: what it has seen, and of that what places are made of (seen.h).
+  Seen seen_;
+  SeenPlace place_;
+  Xid purge_floor_ = 0;  // the newest writer of whom a tombstone has been forgotten
+  Xid last_purge_ = 0;
 };
 
 }  // namespace holdfast::storage::sql

@@ -95,7 +95,8 @@ void AddOtherChanges(Dialect& d) {
   d.drop_cursor = "DELETE FROM cursor WHERE name = $1";
   d.ensure_limit =
       "INSERT INTO limit_row(holder_kind, holder_name, counted, used, max) "
-      "VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING";
+      "VALUES ($1, $2, $3, 0, $4) "
+      "ON CONFLICT DO UPDATE SET max = excluded.max WHERE max <> excluded.max";
   d.take_limit =
       "UPDATE limit_row SET used = used + $4 WHERE holder_kind = $1 AND holder_name = $2 "
       "AND counted = $3 AND ($4 <= 0 OR used + $4 <= max)";
@@ -225,6 +226,7 @@ std::string SqliteIndexSql(int64_t kind, const FieldIndex& index) {
 const Dialect& SqliteDialect() {
   static const Dialect dialect = [] {
     Dialect d;
+    d.name = "sqlite";
     AddNames(d);
     AddRowChanges(d);
     AddOtherChanges(d);

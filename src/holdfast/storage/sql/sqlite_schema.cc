@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/storage/sql/columns.h"
@@ -15,9 +14,6 @@ namespace holdfast::storage::sql {
 namespace {
 
 using batch::sqlite::Connection;
-
-// Names of declared indexes, so that they can be told from our own.
-constexpr absl::string_view kIndexPrefix = "declared:";
 
 // A rowid table: partial expression indexes are used on these only. Long columns last, so that the
 // others are read without following overflow pages.
@@ -83,34 +79,44 @@ CREATE TABLE request (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX request_by_time ON request(made);
 CREATE TABLE cursor (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES (1, 0, '', 0, 0);
 )sql";
 
-absl::StatusOr<bool> HasTables(Connection& connection) {
-  HF_ASSIGN_OR_RETURN(const auto found,
+// All of it or nothing: a crash within leaves the database as it was.
+template <class Work>
+auto InTransaction(Connection& connection, const Work& work) -> decltype(work()) {
+  HF_RETURN_IF_ERROR(connection.execute("BEGIN IMMEDIATE"));
+  auto done = work();
+  const absl::Status end = connection.execute(done.ok() ? "COMMIT" : "ROLLBACK");
+  if (done.ok() && !end.ok()) return end;
+  return done;
+}
+
+// 0: there are no tables.
+absl::StatusOr<int64_t> VersionOf(Connection& connection) {
+  HF_ASSIGN_OR_RETURN(const auto tables,
                       connection.query("SELECT 1 FROM sqlite_schema WHERE name = 'meta'"));
-  return !found.empty();
-}
-
-absl::Status CreateTables(Connection& connection, const std::string& incarnation) {
-  HF_RETURN_IF_ERROR(connection.execute(kTables));
-  return connection
-      .query("INSERT INTO meta VALUES (1, $1, $2, 0, 0)",
-             {Number(kSchemaVersion), Text(incarnation)})
-      .status();
-}
-
-// Later versions of the tables bring their steps here, each from one version to the next.
-absl::Status BringUpToDate(Connection& connection) {
+  if (tables.empty()) return 0;
   HF_ASSIGN_OR_RETURN(const auto found, connection.query("SELECT schema_version FROM meta"));
-  const int64_t version = found.empty() ? 0 : ToNumber(found[0][0]);
-  if (version > kSchemaVersion) {
-    return MakeError(Reason::kSchemaNewer,
-                     absl::StrCat("the database's tables are of version ", version,
-                                  ", written by a newer Holdfast; this one knows version ",
-                                  kSchemaVersion, " at most: run the newer one"));
+  if (found.empty()) return MakeError(Reason::kInternal, "the table `meta` is empty");
+  return ToNumber(found[0][0]);
+}
+
+absl::Status Migrate(Connection& connection, const Migration& step) {
+  HF_ASSIGN_OR_RETURN(const int64_t version, VersionOf(connection));
+  if (version >= step.to) return absl::OkStatus();  // somebody else was faster
+  for (const std::string& sql : step.statements) HF_RETURN_IF_ERROR(connection.execute(sql));
+  return connection.query("UPDATE meta SET schema_version = $1", {Number(step.to)}).status();
+}
+
+absl::Status BringUpToDate(Connection& connection, const Migrations& migrations) {
+  HF_ASSIGN_OR_RETURN(const int64_t version, VersionOf(connection));
+  HF_RETURN_IF_ERROR(CheckVersion(version, migrations));
+  for (const Migration& step : migrations) {
+    if (step.to <= version) continue;
+    HF_RETURN_IF_ERROR(InTransaction(connection, [&] { return Migrate(connection, step); }));
   }
-  if (version == kSchemaVersion) return absl::OkStatus();
-  return MakeError(Reason::kInternal, "the table `meta` holds no known version");
+  return absl::OkStatus();
 }
 
 absl::Status LoadNames(Connection& connection, NameIds& names) {
@@ -137,7 +143,7 @@ absl::StatusOr<std::map<std::string, std::string>> PresentIndexes(Connection& co
   HF_ASSIGN_OR_RETURN(auto found,
                       connection.query("SELECT name, sql FROM sqlite_schema WHERE type = 'index' "
                                        "AND substr(name, 1, length($1)) = $1",
-                                       {Text(std::string(kIndexPrefix))}));
+                                       {Text(std::string(kDeclaredPrefix))}));
   std::map<std::string, std::string> present;
   for (batch::Row& row : found) present[ToText(std::move(row[0]))] = ToText(std::move(row[1]));
   return present;
@@ -149,9 +155,7 @@ absl::Status SetIndexes(Connection& connection, const std::vector<IndexDefinitio
   HF_ASSIGN_OR_RETURN(auto present, PresentIndexes(connection));
   for (const IndexDefinition& definition : wanted) {
     HF_ASSIGN_OR_RETURN(const int64_t kind, NumberOf(connection, definition.kind, opened.names));
-    FieldIndex index{
-        .name = absl::StrCat(kIndexPrefix, kind, ":", absl::StrJoin(definition.paths, ",")),
-        .paths = definition.paths};
+    FieldIndex index = DeclaredIndex(kind, definition.paths);
     const std::string sql = SqliteIndexSql(kind, index);
     const auto it = present.find(index.name);
     const bool there = it != present.end() && it->second == sql;
@@ -173,15 +177,12 @@ absl::Status SetIndexes(Connection& connection, const std::vector<IndexDefinitio
   return absl::OkStatus();
 }
 
-absl::StatusOr<Opened> Prepare(Connection& connection, const PrepareOptions& options) {
-  HF_ASSIGN_OR_RETURN(const bool old, HasTables(connection));
-  if (!old) HF_RETURN_IF_ERROR(CreateTables(connection, options.fresh_incarnation));
-  HF_RETURN_IF_ERROR(BringUpToDate(connection));
-  if (options.origin == Origin::kRestored) {
-    HF_RETURN_IF_ERROR(
-        connection.query("UPDATE meta SET incarnation = $1", {Text(options.fresh_incarnation)})
-            .status());
-  }
+absl::StatusOr<Opened> Open(Connection& connection, const PrepareOptions& options) {
+  HF_RETURN_IF_ERROR(
+      connection
+          .query("UPDATE meta SET incarnation = $1 WHERE incarnation = '' OR $2",
+                 {Text(options.fresh_incarnation), Number(options.origin == Origin::kRestored)})
+          .status());
   Opened opened;
   HF_ASSIGN_OR_RETURN(auto meta, connection.query("SELECT incarnation FROM meta"));
   opened.incarnation = ToText(std::move(meta[0][0]));
@@ -192,13 +193,15 @@ absl::StatusOr<Opened> Prepare(Connection& connection, const PrepareOptions& opt
 
 }  // namespace
 
-absl::StatusOr<Opened> PrepareSqlite(Connection& connection, const PrepareOptions& options) {
-  // One transaction: a crash leaves the database as it was, or ready.
-  HF_RETURN_IF_ERROR(connection.execute("BEGIN IMMEDIATE"));
-  absl::StatusOr<Opened> opened = Prepare(connection, options);
-  const absl::Status end = connection.execute(opened.ok() ? "COMMIT" : "ROLLBACK");
-  if (opened.ok() && !end.ok()) return end;
-  return opened;
+const Migrations& SqliteMigrations() {
+  static const Migrations migrations = {{.to = 1, .statements = {kTables}}};
+  return migrations;
+}
+
+absl::StatusOr<Opened> PrepareSqlite(Connection& connection, const PrepareOptions& options,
+                                     const Migrations& migrations) {
+  HF_RETURN_IF_ERROR(BringUpToDate(connection, migrations));
+  return InTransaction(connection, [&] { return Open(connection, options); });
 }
 
 }  // namespace holdfast::storage::sql

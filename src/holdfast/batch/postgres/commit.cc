@@ -116,7 +116,8 @@ Task<void> Observe(std::shared_ptr<CommitContext> context, const Batch& batch, F
   if (step.observe.empty() || step.takes == Step::Takes::kSet) co_return;
   std::vector<QueryRun::Query> queries;
   const Row* binds = step.binds.empty() ? nullptr : &step.binds[failure.execution];
-  queries.push_back({context->statements.get(LimitRows(step.observe, 1)), "", binds});
+  const size_t parameters = binds == nullptr ? 0 : binds->size();
+  queries.push_back({context->statements.get(AskAlone(step.observe, parameters)), "", binds});
   const auto run = std::make_shared<QueryRun>(std::move(queries));
   co_await Run::Once(run, context->pool);
   if (!run->failure().has_value() && !run->rows()[0].empty()) {

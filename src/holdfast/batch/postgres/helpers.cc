@@ -19,10 +19,10 @@ LANGUAGE sql IMMUTABLE AS $hf$
   WHERE name NOT IN ('hf_ok', 'hf_position')
 $hf$)";
 
-// found: rows in all; binds: how many bind rows a set has, else null; seen: the rows, as JSON,
+// counted: rows in all; binds: how many bind rows a set has, else null; seen: the rows, as JSON,
 // where they are needed; vals: the parameters, of which a set has an array each.
 constexpr const char* kFail = R"(
-CREATE OR REPLACE FUNCTION holdfast_batch.fail(what text, wanted bigint, binds bigint, found bigint,
+CREATE OR REPLACE FUNCTION holdfast_batch.fail(what text, wanted bigint, binds bigint, counted bigint,
                                                seen json, observe text, vals json)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $hf$
 DECLARE
@@ -32,7 +32,7 @@ DECLARE
   observed text[] := '{}';
 BEGIN
   IF binds IS NOT NULL THEN
-    SELECT s.place, s.n, s.shown INTO place, found, shown
+    SELECT s.place, s.n, s.shown INTO place, counted, shown
     FROM (SELECT g AS place, count(e.v) AS n, (array_agg(e.v))[1] AS shown,
                  bool_and((e.v ->> 'hf_ok')::boolean) AS ok
           FROM generate_series(1, binds) AS g
@@ -60,7 +60,7 @@ BEGIN
     END IF;
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'HF001', MESSAGE = 'an expectation of a batch was not met',
-    DETAIL = (ARRAY['i' || place - 1, 'i' || found] || observed)::text;
+    DETAIL = (ARRAY['i' || place - 1, 'i' || counted] || observed)::text;
 END
 $hf$)";
 

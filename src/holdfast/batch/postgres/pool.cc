@@ -107,6 +107,19 @@ void Pool::on_closed(const Connection* connection) {
   if (!waiting_.empty()) wish_more();
 }
 
+void Pool::close_idle() {
+  std::vector<std::shared_ptr<Connection>> ending;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Slot& slot : slots_) {
+      if (slot.connection == nullptr || slot.shares > 0) continue;
+      ending.push_back(std::move(slot.connection));
+      slot = {};
+    }
+  }
+  for (const auto& connection : ending) connection->close("not needed");
+}
+
 void Pool::close() {
   std::vector<std::shared_ptr<Connection>> ending;
   std::deque<Waiting> refused;

@@ -48,6 +48,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // Exactly one of the claim's functions is called, perhaps at once.
   void acquire(std::shared_ptr<Claim> claim);
   void release(const std::shared_ptr<Connection>& connection);
+  // Ends the sessions that nobody has a share of.
+  void close_idle();
   // Ends all sessions; who waits is refused, and so is who comes.
   void close();
 

@@ -113,6 +113,7 @@ class PostgresDatabase::Core {
   }
 
   static Task<absl::Status> SetUp(std::shared_ptr<Core> self);
+  static Task<absl::Status> MakeHelpers(std::shared_ptr<Core> self);
   static Task<absl::StatusOr<std::vector<std::vector<Row>>>> RunScript(
       std::shared_ptr<Core> self, std::vector<std::string> statements);
   static Task<absl::StatusOr<int64_t>> ForgetKeys(std::shared_ptr<Core> self, Timestamp before,
@@ -147,6 +148,12 @@ Task<absl::StatusOr<std::vector<std::vector<Row>>>> PostgresDatabase::Core::RunS
 
 Task<absl::Status> PostgresDatabase::Core::SetUp(std::shared_ptr<Core> self) {
   HF_CO_RETURN_IF_ERROR(co_await Pool::ConnectOne(self->set_up_));
+  HF_CO_RETURN_IF_ERROR(co_await MakeHelpers(self));
+  self->set_up_->close_idle();
+  co_return co_await Pool::ConnectOne(self->writers_);
+}
+
+Task<absl::Status> PostgresDatabase::Core::MakeHelpers(std::shared_ptr<Core> self) {
   std::vector<std::string> read;
   read.emplace_back(postgres::kReadHelpersVersion);
   auto version = co_await RunScript(self, std::move(read));
@@ -213,9 +220,7 @@ Task<absl::StatusOr<std::unique_ptr<PostgresDatabase>>> OpenPostgres(Env& env,
       std::make_shared<PostgresDatabase::Core>(env, options, std::move(stats), *std::move(hosts));
   core->start();
   auto database = std::make_unique<PostgresDatabase>(core);
-  if (options.transactions == PostgresOptions::Transactions::kImplicit) {
-    HF_CO_RETURN_IF_ERROR(co_await PostgresDatabase::Core::SetUp(core));
-  }
+  HF_CO_RETURN_IF_ERROR(co_await PostgresDatabase::Core::SetUp(core));
   co_return database;
 }
 

@@ -157,6 +157,15 @@ std::string LimitRows(std::string_view sql, size_t max_rows) {
                       std::bit_ceil(std::max<size_t>(max_rows, 1)));
 }
 
+std::string AskAlone(std::string_view observe, size_t parameters) {
+  std::string sql = absl::StrCat("SELECT hf.* FROM (", ToAbsl(observe), "\n) AS hf");
+  // A parameter that is nowhere mentioned has no type.
+  for (size_t i = 1; i <= parameters; ++i) {
+    absl::StrAppend(&sql, i == 1 ? " WHERE true" : "", " OR $", i, "::text IS NULL");
+  }
+  return sql + " LIMIT 1";
+}
+
 std::vector<std::string> SplitScript(std::string_view script) {
   std::vector<std::string> statements;
   size_t begin = 0;

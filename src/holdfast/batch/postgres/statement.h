@@ -48,6 +48,9 @@ inline constexpr size_t kMaxObserveParameters = 32;
 // there are few texts and the planner knows it. Callers drop what is too much.
 [[nodiscard]] std::string LimitRows(std::string_view sql, size_t max_rows);
 
+// `observe` as a query of its own, whichever of its parameters it reads.
+[[nodiscard]] std::string AskAlone(std::string_view observe, size_t parameters);
+
 // The parts of a script between its semicolons, without empty ones.
 [[nodiscard]] std::vector<std::string> SplitScript(std::string_view script);
 

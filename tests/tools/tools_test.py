@@ -32,6 +32,45 @@ class RequirementsTest(unittest.TestCase):
         self.assertEqual(self.report("R3\n", "R33\tA.B\n"), (1, {"covered": 0, "open": ["R3"]}))
 
 
+class GuardsTest(unittest.TestCase):
+    STORE = """
+  set.add_op(storage::RequireRow{.key = key},
+             {.explain = &Lost});
+  // Can't fail: the guard is about the same row.
+  set.add_op(storage::SetState{}, {});
+  batch.add(storage::RequireRow{.key = key},
+            Handled());
+"""
+    PLAN = "  add({.sql = dialect_.take_limit,\n       .expect = kOne}, {}, {});\n"
+    ALL = ["src/holdfast/store/s.cc:2", "src/holdfast/store/s.cc:6", "sqlite/take_limit",
+           "postgres/take_limit"]
+
+    def report(self, store: str, seen: list[str]) -> tuple[int, dict]:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for path, text in {"store/s.cc": store, "storage/sql/plan.cc": self.PLAN}.items():
+                file = root / "src/holdfast" / path
+                file.parent.mkdir(parents=True)
+                file.write_text(text)
+            (root / "x_test.guards").write_text("".join(f"{name}\tA.B\n" for name in seen))
+            result = subprocess.run([TOOLS / "guards", "--root", root, "--records", root],
+                                    capture_output=True, text=True, check=False)
+        return result.returncode, json.loads(result.stdout.splitlines()[-1])
+
+    def test_passes_when_each_guard_was_seen_to_fail_wherever_in_its_call(self):
+        self.assertEqual(self.report(self.STORE, ["src/holdfast/store/s.cc:3",
+                                                  "src/holdfast/store/s.cc:7"] + self.ALL[2:]),
+                         (0, {"guards": 4, "unseen": []}))
+
+    def test_fails_and_names_those_that_none_saw(self):
+        self.assertEqual(self.report(self.STORE, []), (1, {"guards": 4, "unseen": self.ALL}))
+
+    def test_a_guard_whose_failure_nobody_notes_counts_as_unseen(self):
+        store = self.STORE.replace("Handled()", "nullptr")
+        self.assertEqual(self.report(store, self.ALL),
+                         (1, {"guards": 4, "unseen": ["src/holdfast/store/s.cc:6"]}))
+
+
 class BenchTablesTest(unittest.TestCase):
     PAGE = "# Before\n<!-- measured: batch: eight -->\nold\n<!-- end -->\nafter\n"
     ROW = {"comparison": "eight", "name": "saga", "per_second": {"median": 1420, "min": 400, "max": 2000},

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
+#include "holdfast/base/failed_guards.h"
 #include "holdfast/base/strings.h"
 
 namespace holdfast::store {
@@ -67,9 +68,10 @@ size_t WriteSet::written() const {
                                            [](const auto& change) { return !change->unchanged; }));
 }
 
-void WriteSet::add_op(storage::Op op, Note note) {
+void WriteSet::add_op(storage::Op op, Note note, std::source_location place) {
   batch_.ops.push_back(std::move(op));
   notes_.push_back(note);
+  places_.push_back(place);
 }
 
 const ResourceKey* WriteSet::keep(ResourceKey key) { return &kept_.emplace_back(std::move(key)); }
@@ -77,6 +79,7 @@ const ResourceKey* WriteSet::keep(ResourceKey key) { return &kept_.emplace_back(
 Verdict WriteSet::explain(const Failure& failure) const {
   switch (failure.kind) {
     case Failure::Kind::kRequestSeen:
+      NoteFailedGuard(places_[failure.op]);
       return {.what = Verdict::What::kReplay, .status = absl::OkStatus()};
     case Failure::Kind::kRetryable:
       return Verdict::Retry();
@@ -98,6 +101,7 @@ Verdict WriteSet::explain(const Failure& failure) const {
       break;
   }
   HF_CHECK(failure.op < notes_.size()) << "an engine failed an op that isn't there";
+  NoteFailedGuard(places_[failure.op]);
   const Note& note = notes_[failure.op];
   Verdict verdict = note.explain(*this, note, failure);
   if (!verdict.status.ok() && note.change != nullptr) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -128,7 +129,9 @@ class WriteSet {
   // The round of another deletion that stands in the way and isn't decided yet.
   std::optional<std::string> contested;
 
-  void add_op(storage::Op op, Note note);
+  // Where in the code it is added is what its failure is noted by (base/failed_guards.h).
+  void add_op(storage::Op op, Note note,
+              std::source_location place = std::source_location::current());
   // Keeps a key as long as the write goes on, for notes.
   [[nodiscard]] const ResourceKey* keep(ResourceKey key);
   [[nodiscard]] storage::Batch& batch() { return batch_; }
@@ -154,6 +157,7 @@ class WriteSet {
   bool wants_again_ = false;
   storage::Batch batch_;
   std::vector<Note> notes_;
+  std::vector<std::source_location> places_;
   std::deque<ResourceKey> kept_;
 };
 

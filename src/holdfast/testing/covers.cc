@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "holdfast/base/failed_guards.h"
+
 namespace holdfast::testing {
 namespace {
 
@@ -16,6 +18,7 @@ namespace {
 struct Claims {
   std::mutex mutex;
   std::set<std::string> requirements;
+  std::set<std::string, std::less<>> failed_guards;
 };
 
 Claims& RunningTest() {
@@ -30,13 +33,22 @@ bool IsRequirement(std::string_view text) {
          text.find_first_not_of(kDigits, 1) == std::string_view::npos;
 }
 
+void RememberFailedGuard(std::string_view guard) {
+  std::lock_guard lock(RunningTest().mutex);
+  if (!RunningTest().failed_guards.contains(guard)) RunningTest().failed_guards.emplace(guard);
+}
+
 class RequirementsListener : public ::testing::EmptyTestEventListener {
  public:
-  explicit RequirementsListener(const std::string& path) : out_(path, std::ios::trunc) {}
+  explicit RequirementsListener(const std::string& path)
+      : out_(path + ".txt", std::ios::trunc), guards_(path + ".guards", std::ios::trunc) {
+    ListenToFailedGuards(&RememberFailedGuard);
+  }
 
   void OnTestStart(const ::testing::TestInfo&) override {
     std::lock_guard lock(RunningTest().mutex);
     RunningTest().requirements.clear();
+    RunningTest().failed_guards.clear();
   }
 
   void OnTestEnd(const ::testing::TestInfo& test) override {
@@ -46,10 +58,15 @@ class RequirementsListener : public ::testing::EmptyTestEventListener {
       out_ << requirement << '\t' << test.test_suite_name() << '.' << test.name() << '\n';
     }
     out_.flush();
+    for (const std::string& guard : RunningTest().failed_guards) {
+      guards_ << guard << '\t' << test.test_suite_name() << '.' << test.name() << '\n';
+    }
+    guards_.flush();
   }
 
  private:
   std::ofstream out_;
+  std::ofstream guards_;
 };
 
 }  // namespace
@@ -71,7 +88,7 @@ void Covers(std::initializer_list<std::string_view> requirements) {
 void InstallRequirementsListener(std::string_view binary) {
   const char* folder = std::getenv("HOLDFAST_REQUIREMENTS_DIR");
   if (folder == nullptr || *folder == '\0') return;
-  const std::string path = std::string(folder) + "/" + std::string(binary) + ".txt";
+  const std::string path = std::string(folder) + "/" + std::string(binary);
   // GoogleTest owns and deletes what is appended.
   ::testing::UnitTest::GetInstance()->listeners().Append(new RequirementsListener(path));
 }

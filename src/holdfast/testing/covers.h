@@ -8,7 +8,9 @@
 // When such a test ran and passed, our test main (main.cc) appends one line a requirement,
 // "R5<TAB>Names.RoundTrip", to a file in $HOLDFAST_REQUIREMENTS_DIR, named after the binary.
 // tools/requirements reads these files. A test that fails, is skipped or doesn't run writes
-// nothing, so a requirement can't look covered by a test that doesn't hold.
+// nothing, so a requirement can't look covered by a test that doesn't hold. Beside it, in a file
+// ".guards", stands which guards failed while the test ran (base/failed_guards.h); tools/guards
+// reads that.
 #pragma once
 
 #include <initializer_list>

@@ -2,11 +2,14 @@
 
 #include <malloc.h>
 
+#include <source_location>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "holdfast/app/holdfastd/log.h"
+#include "holdfast/base/error.h"
+#include "holdfast/base/failed_guards.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 
@@ -62,7 +65,11 @@ Task<absl::StatusOr<std::string>> LoadTokenKey(Env& env, storage::Engine& engine
     if (key->has_value() && !(*key)->empty()) co_return **key;
     storage::Batch batch;
     batch.label = "token_key";
-    batch.add(storage::PutCursor{kTokenKey, DrawKey(env.random()), std::string()});
+    batch.add(storage::PutCursor{kTokenKey, DrawKey(env.random()), std::string()},
+              [](const storage::Failure&) {
+                NoteFailedGuard(std::source_location::current());
+                return MakeError(Reason::kConflict, "another node has made the key");
+              });
     // Lost against another node: its key is read in the next round.
     last = (co_await engine.commit(std::move(batch))).status;
   }

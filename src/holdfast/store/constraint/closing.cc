@@ -90,7 +90,9 @@ Task<absl::StatusOr<bool>> Closing::close_root() {
   batch.add(storage::RequireRow{.key = root_.key,
                                 .uid = root_.row->uid,
                                 .version = root_.row->version,
-                                .round = std::nullopt});
+                                .round = std::nullopt},
+            Handled());
+  // Can't fail: the guard is about the same row.
   batch.add(storage::SetState{.key = root_.key,
                               .uid = root_.row->uid,
                               .from_states = StateMask(RowState::kActive),
@@ -129,6 +131,7 @@ Task<absl::Status> Closing::expand(Snapshot& snapshot, const Row& row) {
   HF_CO_RETURN_IF_ERROR(co_await take_referrers(snapshot, row));
   HF_CO_RETURN_IF_ERROR(co_await flush_if_full());
   ++batch_rows_;
+  // Can't fail: rows of a round are opened only behind its root, which flush() guards.
   batch_.add(storage::SetState{.key = row.key,
                                .uid = row.uid,
                                .from_states = StateMask(RowState::kClosing),
@@ -195,9 +198,12 @@ absl::Status Closing::take(const Row& row) {
   }
   if (!must_close(plan)) return absl::OkStatus();
   // With the version: what was looked at is what is closed.
-  batch_.add(storage::RequireRow{
-      .key = row.key, .uid = row.uid, .version = row.version, .round = std::nullopt});
+  batch_.add(
+      storage::RequireRow{
+          .key = row.key, .uid = row.uid, .version = row.version, .round = std::nullopt},
+      Handled());
   ++batch_rows_;
+  // Can't fail: the guard is about the same row.
   batch_.add(storage::SetState{.key = row.key,
                                .uid = row.uid,
                                .from_states = StateMask(RowState::kActive),
@@ -226,7 +232,8 @@ Task<absl::Status> Closing::flush() {
                                  .states = StateMask(RowState::kClosing),
                                  .uid = root_.row->uid,
                                  .version = std::nullopt,
-                                 .round = round_});
+                                 .round = round_},
+             Handled());
   storage::Batch batch = std::move(batch_);
   batch_ = {};
   HF_CO_ASSIGN_OR_RETURN(const bool done, co_await CommitGuarded(engine_, std::move(batch)));
@@ -343,16 +350,18 @@ Task<absl::Status> Closing::check_plan() {
 Task<absl::StatusOr<Revision>> Closing::decide(std::optional<storage::PutRequest> request) {
   storage::Batch batch;
   batch.label = absl::StrCat(root_.key.kind.str(), ".delete");
-  if (request.has_value()) batch.add(*std::move(request));
+  if (request.has_value()) batch.add(*std::move(request), Handled());
   batch.add(storage::RequireRow{.key = root_.key,
                                 .states = StateMask(RowState::kClosing),
                                 .uid = root_.row->uid,
                                 .version = root_.row->version,
-                                .round = round_});
+                                .round = round_},
+            Handled());
   const Timestamp now = env_.clock().now();
   const KindPlan& plan = *root_.plan;
   if (plan.kind->async_deletion) {
-    // Stays readable, and with it all that it refers to and counts against.
+    // Stays readable, and with it all that it refers to and counts against. Can't fail: the guard
+    // is about the same row.
     batch.add(storage::SetState{.key = root_.key,
                                 .uid = root_.row->uid,
                                 .from_states = StateMask(RowState::kClosing),
@@ -374,8 +383,10 @@ Task<absl::StatusOr<Revision>> Closing::decide(std::optional<storage::PutRequest
     op.removed_edges = EdgesOf(plans_, plan, root_.key, *root_.before);
     op.removed_unique = UniqueValuesOf(plan, root_.key.name, *root_.before);
     op.row.outgoing = PackReferences(op.removed_edges);
+    // Can't fail: the guard is about the same row.
     batch.add(std::move(op));
     for (const CountedLimit& limit : LimitsOf(plan, root_.key.name)) {
+      // Can't fail: it is given back.
       batch.add(storage::TakeLimit{.key = limit.key, .n = -1, .default_max = limit.default_max});
     }
   }
@@ -410,7 +421,7 @@ Task<absl::StatusOr<size_t>> Reopen(storage::Engine& engine, Row root, size_t ma
   const std::string reopening = ReopeningName(round);
   storage::Batch mark;
   mark.label = "deletion.reopen";
-  mark.add(Restate(root, RowState::kClosing, root.round, reopening));
+  mark.add(Restate(root, RowState::kClosing, root.round, reopening), Handled());
   HF_CO_ASSIGN_OR_RETURN(const bool marked, co_await CommitGuarded(engine, std::move(mark)));
   if (!marked) co_return 0;
   for (size_t changed = 1;;) {
@@ -423,9 +434,10 @@ Task<absl::StatusOr<size_t>> Reopen(storage::Engine& engine, Row root, size_t ma
     HF_CO_ASSIGN_OR_RETURN(storage::ScanPage page, co_await snapshot->duties(std::move(query)));
     storage::Batch batch;
     batch.label = "deletion.reopen";
-    for (const Row& row : page.rows) batch.add(Restate(row, RowState::kActive, round, ""));
+    for (const Row& row : page.rows)
+      batch.add(Restate(row, RowState::kActive, round, ""), Handled());
     const bool last = page.rows.empty();
-    if (last) batch.add(Restate(root, RowState::kActive, reopening, ""));
+    if (last) batch.add(Restate(root, RowState::kActive, reopening, ""), Handled());
     const size_t size = batch.ops.size();
     HF_CO_ASSIGN_OR_RETURN(const bool done, co_await CommitGuarded(engine, std::move(batch)));
     // Not done: another node is at it too; there is less left each time.

@@ -31,7 +31,7 @@ target_include_directories(holdfast-batch PUBLIC
   $<BUILD_INTERFACE:${source}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(holdfast-batch
   PUBLIC absl::status absl::statusor absl::strings Boost::headers Threads::Threads
-  PRIVATE absl::any_invocable absl::cord OpenSSL::Crypto SQLite::SQLite3 PostgreSQL::PostgreSQL
+  PRIVATE absl::any_invocable absl::cord absl::inlined_vector OpenSSL::Crypto SQLite::SQLite3 PostgreSQL::PostgreSQL
           $<BUILD_INTERFACE:hf_warnings>)
 target_precompile_headers(holdfast-batch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h)
 if(HF_FUZZ OR HF_SANITIZE)

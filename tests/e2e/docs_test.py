@@ -6,8 +6,9 @@ usage: docs_test.py [--update] [FILE...]      (default: every page that DOCUMENT
 In a page, a paragraph "Write `path`:" before a code block writes that file, and a block of `console`
 is a session: lines with "$ " are typed, with "> " continued, the rest is what must come back. A line
 "…" stands for any lines. "From `path`:" quotes that file of the repository; "In the folder of the
-[tutorial]" says that a page starts with the tutorial's files. Times, uids, etags, tokens and digests may differ; where one is shown and
-typed later, the one that really came is typed. Ports 7443 and 7080 stand for free ones.
+[tutorial]" says that a page starts with the tutorial's files. A page that names "libpq's environment
+variables" has a PostgreSQL server behind them. Times, uids, etags, tokens and digests may differ; where
+one is shown and typed later, the one that really came is typed. Ports 7443 and 7080 stand for free ones.
 
 --update writes what really came into the pages.
 """
@@ -26,13 +27,16 @@ import threading
 import time
 
 import harness
+import postgres
 
 TUTORIAL = "docs/tutorial.md"
 DOCUMENTS = (TUTORIAL, "docs/how-to/add-a-kind.md", "docs/how-to/add-a-hook.md",
              "docs/how-to/change-a-schema.md", "docs/how-to/back-up-and-restore.md",
              "docs/how-to/watch-from-a-program.md", "docs/how-to/write-an-importer.md",
+             "docs/how-to/use-postgresql.md", "docs/how-to/use-the-batch-library.md",
              "docs/reference/config.md", "docs/reference/http.md")
 STARTS_WITH_TUTORIAL = "In the folder of the [tutorial]"
+NEEDS_POSTGRES = "libpq's environment variables"
 PATIENCE = 30  # seconds for one command
 ANYTHING = "…"
 # What differs from run to run.
@@ -46,9 +50,10 @@ CHANGING = re.compile(
 class Shell:
     """One bash, as a reader has it open: background jobs and variables live from block to block."""
 
-    def __init__(self, folder, ports):
-        environment = {**os.environ, "HOLDFAST_SERVER": f"127.0.0.1:{ports['7443']}",
-                       "PATH": f"{harness.BIN}:{os.environ['PATH']}", "PS1": "", "LC_ALL": "C.UTF-8",
+    def __init__(self, folder, ports, variables):
+        environment = {**os.environ, **variables, "HOLDFAST_SERVER": f"127.0.0.1:{ports['7443']}",
+                       "PATH": f"{harness.BIN}:{postgres.PSQL.parent}:{os.environ['PATH']}",
+                       "PS1": "", "LC_ALL": "C.UTF-8",
                        "HOLDFAST_SOURCE": str(harness.SOURCE)}
         self.process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"], cwd=folder, env=environment, text=True,
@@ -94,14 +99,14 @@ class Shell:
 class Page:
     """A page, run line by line; `result` is the page with what really came."""
 
-    def __init__(self, path, folder):
+    def __init__(self, path, folder, variables):
         self.path = path
         self.folder = folder
         self.result = []
         self.findings = []
         self.known = {}  # what changes: as printed here -> as it came
         self.ports = {"7443": free_port(), "7080": free_port()}
-        self.shell = Shell(folder, self.ports)
+        self.shell = Shell(folder, self.ports, variables)
 
     def outward(self, text):
         """As a reader types it -> as it is typed here."""
@@ -225,6 +230,16 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+@contextlib.contextmanager
+def server_for(path):
+    """The environment variables of a PostgreSQL server, if the page needs one."""
+    if NEEDS_POSTGRES not in path.read_text():
+        yield {}
+        return
+    with postgres.Cluster() as cluster:
+        yield {"PGHOST": cluster.sockets, "PGPORT": str(cluster.port), "PGUSER": "postgres"}
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--update", action="store_true")
@@ -233,8 +248,8 @@ def main():
     findings = []
     for name in options.files or DOCUMENTS:
         path = harness.SOURCE / name
-        with harness.temporary_folder() as folder:
-            page = Page(path, pathlib.Path(folder))
+        with harness.temporary_folder() as folder, server_for(path) as variables:
+            page = Page(path, pathlib.Path(folder), variables)
             try:
                 page.run()
             finally:

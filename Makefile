@@ -3,18 +3,22 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo check format lint requirements bench fuzz check-sanitizers build-times fresh clean
+.PHONY: help run demo check format lint requirements bench bench-batch bench-api fuzz check-sanitizers build-times fresh clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# DB=postgres: on a private PostgreSQL server instead of SQLite.
+export DB ?= sqlite
+server_packages = $(if $(filter postgres,$(DB)),postgres,run)
+
 run:  ## set up, build, serve both example services, import this machine's package archive
-	@tools/setup run
+	@tools/setup $(server_packages)
 	@tools/build release demo
 	@examples/archive/run.sh
 
-demo:  ## the same as a tour that checks what it sees and ends
-	@tools/setup run
+demo:  ## the same as a tour that checks what it sees and ends; both: DB=postgres
+	@tools/setup $(server_packages)
 	@tools/build release demo
 	@examples/archive/run.sh --demo
 
@@ -35,10 +39,20 @@ requirements:  ## which requirement is proved by which test
 	@tools/check tests-if-missing
 	@tools/requirements
 
-bench:  ## benchmarks
+bench:  ## micro-benchmarks
 	@tools/setup run
 	@tools/build release bench
 	@tools/bench
+
+bench-batch:  ## batches and the engine beside hand-written libpq (5 min)
+	@tools/setup check
+	@tools/build release bench_batch bench_load holdfastd
+	@build/release/bin/bench_batch
+
+bench-api:  ## a server through gRPC beside hand-written libpq (6 min)
+	@tools/setup check
+	@tools/build release bench_api bench_load holdfastd archive-import
+	@build/release/bin/bench_api
 
 fuzz:  ## fuzz every target, FUZZ_SECONDS each (60)
 	@tools/setup check

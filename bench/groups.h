@@ -1,4 +1,5 @@
-// The comparisons of bench_batch, each on a database of its own.
+// The comparisons of the benchmark programs, each on a database of its own. bench/README.md says
+// what each of them means.
 #pragma once
 
 #include "bench/compare.h"
@@ -16,10 +17,18 @@ struct Setting {
   Stretch stretch;
 };
 
-// "Project create" as plain SQL, without delay: every way with 8 clients, pipelines with 32.
-void CompareProjectCreate(const Setting& setting);
-void CompareProjectCreateManyClients(const Setting& setting);
-// The same with 1 ms to the database and back.
-void CompareProjectCreateDelayed(const Setting& setting);
+// bench_batch.
+void CompareProjectCreate(const Setting& setting);             // every way, 8 clients
+void CompareProjectCreateManyClients(const Setting& setting);  // pipelines, 32 clients
+void CompareProjectCreateDelayed(const Setting& setting);      // 1 ms to the server and back
+void CompareEngineProject(const Setting& setting);
+void CompareCheckedCreate(const Setting& setting);
+void CompareDuringLargeDelete(const Setting& setting);
+
+// bench_api.
+void CompareCreateVpc(const Setting& setting);
+void CompareHotLimit(const Setting& setting);
+void MeasureHalfLoad(const Setting& setting);
+void CompareImport(const Setting& setting);
 
 }  // namespace holdfast::bench

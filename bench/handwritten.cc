@@ -109,6 +109,23 @@ class CteClient final : public HandwrittenClient {
   }
 };
 
+class ForeignKeyClient final : public HandwrittenClient {
+ public:
+  ForeignKeyClient(const std::string& dsn, int parents, int client)
+      : HandwrittenClient(dsn, client), parents_(static_cast<uint64_t>(parents)) {
+    pq_.prepare("i", "INSERT INTO child (id, parent, name, body) VALUES ($1, $2, $3, $4)");
+  }
+
+  void once() override {
+    const std::string id = ids_.uuid();
+    const std::array params = {id, OrganizationId(ids_.below(parents_)), id, Body()};
+    HF_CHECK(pq_.run("i", params) == 1);
+  }
+
+ private:
+  const uint64_t parents_;
+};
+
 std::unique_ptr<HandwrittenClient> MakeClient(Handwritten which, const std::string& dsn,
                                               int client) {
   switch (which) {
@@ -136,6 +153,26 @@ Contender MakeThreads(std::string name, std::vector<std::unique_ptr<HandwrittenC
             return RunThreads(static_cast<int>(shared->size()), stretch,
                               [&](int client) { (*shared)[static_cast<size_t>(client)]->once(); });
           }};
+}
+
+std::vector<std::string> ForeignKeySchema(int parents) {
+  return {"CREATE TABLE parent (id uuid PRIMARY KEY, body text NOT NULL)",
+          absl::StrCat("INSERT INTO parent SELECT ('00000000-0000-7000-8000-' || "
+                       "lpad(to_hex(n), 12, '0'))::uuid, '",
+                       Body(), "' FROM generate_series(0, ", parents - 1, ") n"),
+          // Names are unique below their parent; that index is also what a deletion of a parent
+          // looks for children with.
+          "CREATE TABLE child (id uuid PRIMARY KEY, parent uuid NOT NULL REFERENCES parent, name "
+          "text NOT NULL, body text NOT NULL, UNIQUE (parent, name))"};
+}
+
+Contender MakeForeignKey(std::string name, const std::string& dsn, int parents, int clients,
+                         Stretch stretch) {
+  std::vector<std::unique_ptr<HandwrittenClient>> all;
+  for (int client = 0; client < clients; ++client) {
+    all.push_back(std::make_unique<ForeignKeyClient>(dsn, parents, client));
+  }
+  return MakeThreads(std::move(name), std::move(all), stretch);
 }
 
 Contender MakeHandwritten(std::string name, Handwritten which, const std::string& dsn, int clients,

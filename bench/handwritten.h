@@ -36,6 +36,12 @@ enum class Handwritten {
 [[nodiscard]] Contender MakeHandwritten(std::string name, Handwritten which, const std::string& dsn,
                                         int clients, Stretch stretch);
 
+// A row with a native foreign key, one insert a transaction: the parent is one of `parents`, at
+// random. ForeignKeySchema() first.
+[[nodiscard]] std::vector<std::string> ForeignKeySchema(int parents);
+[[nodiscard]] Contender MakeForeignKey(std::string name, const std::string& dsn, int parents,
+                                       int clients, Stretch stretch);
+
 // The same for any kind of client: `clients` of them, a thread for each.
 [[nodiscard]] Contender MakeThreads(std::string name,
                                     std::vector<std::unique_ptr<HandwrittenClient>> clients,

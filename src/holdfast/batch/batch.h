@@ -96,13 +96,14 @@ struct Step {
   std::string label;
   std::string sql;  // parameters $1 … $n
   std::vector<Row> binds;
-  Expect expect;
+  Expect expect;  // where the number can differ: a plain INSERT … VALUES makes its row or fails
   ErrorMap errors;
   std::string guard_name;  // Expect::Guard: its name in failures
   // A query with the same parameters for what a row count or a constraint alone doesn't tell. It
   // sees the transaction as the failed execution left it; its first row is Failure::observed.
   // Its parameters are those of one bind row, also with kSet. On PostgreSQL they come as text:
-  // cast each ($1::bigint).
+  // cast each ($1::bigint); and after a constraint it is asked when the batch has been undone,
+  // after one in a set not at all.
   std::string observe;
 
   // How the statement takes `binds`.

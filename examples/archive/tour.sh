@@ -21,7 +21,8 @@ tour() {
   data=$PWD/build/demo
   rm -rf "$data"
   mkdir -p "$data"
-  trap stop_server EXIT
+  trap stop_all EXIT
+  start_database "$data"
   write_config "$data" 0 0
   start_server "$data"
   examples/archive/apt-list.sh >"$data/Packages"

@@ -8,8 +8,10 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "holdfast/base/strings.h"
@@ -49,6 +51,7 @@ class Parser {
          {"log", [&](const YAML::Node& node) { read_log(node, config); }},
          {"limits", [&](const YAML::Node& node) { read_limits(node, config); }},
          {"retention", [&](const YAML::Node& node) { duration(node, config.retention); }},
+         {"start_timeout", [&](const YAML::Node& node) { duration(node, config.start_timeout); }},
          {"stop_timeout", [&](const YAML::Node& node) { duration(node, config.stop_timeout); }},
          {"threads",
           [&](const YAML::Node& node) {
@@ -118,10 +121,7 @@ class Parser {
          {"service", [&](const YAML::Node& value) { text(value, service); }},
          {"version", [&](const YAML::Node& value) { text(value, version); }},
          {"region", [&](const YAML::Node& value) { text(value, region); }},
-         {"database", [&](const YAML::Node& value) {
-            map(value, "database",
-                {{"sqlite", [&](const YAML::Node& path) { text(path, deployment.sqlite); }}});
-          }}});
+         {"database", [&](const YAML::Node& value) { read_database(value, deployment); }}});
     deployment.service = ServiceDomain(service);
     deployment.version = ApiVersion(version);
     deployment.region = Region(region);
@@ -129,19 +129,73 @@ class Parser {
     if (deployment.protos.empty()) fail(node.Mark(), "protos: at least one folder is needed");
     if (service.empty()) fail(node.Mark(), "service: a domain is needed");
     if (region.empty()) fail(node.Mark(), "region: a name is needed");
-    if (deployment.sqlite.empty()) fail(node.Mark(), "database.sqlite: a path is needed");
+    if (deployment.sqlite.empty() != deployment.postgres.has_value()) {
+      fail(node.Mark(), "database: either sqlite or postgres is needed");
+    }
+    if (deployment.postgres.has_value()) check_postgres(node, deployment);
+  }
+
+  void read_database(const YAML::Node& node, DeploymentConfig& deployment) {
+    map(node, "database",
+        {{"sqlite", [&](const YAML::Node& path) { text(path, deployment.sqlite); }},
+         {"postgres",
+          [&](const YAML::Node& value) { read_postgres(value, deployment.postgres.emplace()); }}});
+  }
+
+  void read_postgres(const YAML::Node& node, batch::PostgresOptions& postgres) {
+    map(node, "postgres",
+        {{"dsn", [&](const YAML::Node& value) { text(value, postgres.dsn); }},
+         {"schema", [&](const YAML::Node& value) { schema(value, postgres.schema); }},
+         {"isolation",
+          [&](const YAML::Node& value) {
+            choice<batch::Isolation>(value, postgres.isolation,
+                                     {{"read_committed", batch::Isolation::kReadCommitted},
+                                      {"serializable", batch::Isolation::kSerializable}});
+          }},
+         {"connections",
+          [&](const YAML::Node& value) { number(value, 1, 1000, postgres.connections); }}});
+    if (node.IsMap() && postgres.dsn.empty()) {
+      fail(node.Mark(), "dsn: a connection string of PostgreSQL is needed");
+    }
+  }
+
+  void check_postgres(const YAML::Node& node, DeploymentConfig& deployment) {
+    std::string& name = deployment.postgres->schema;
+    if (name.empty()) name = DefaultPostgresSchema(deployment.service, deployment.region);
+    if (name.size() > kMaxPostgresSchemaBytes) {
+      fail(node.Mark(), "database.postgres.schema: the default would be too long; choose a name");
+    }
+  }
+
+  // A name that needs no quotes.
+  void schema(const YAML::Node& node, std::string& out) {
+    text(node, out);
+    const bool good = !out.empty() && out.size() <= kMaxPostgresSchemaBytes &&
+                      !absl::ascii_isdigit(static_cast<unsigned char>(out[0])) &&
+                      out == DefaultPostgresSchema(ServiceDomain(out), Region()) &&
+                      !out.starts_with("pg_");
+    if (!good) {
+      fail(node.Mark(), "a name is wanted here: a-z, 0-9 and _, not beginning with a digit or pg_");
+    }
   }
 
   void check_twice(const Config& config) {
     std::map<std::string, std::string> services;
-    std::map<std::string, std::string> databases;
+    std::set<std::string> databases;
     for (const DeploymentConfig& one : config.deployments) {
       const std::string& service = one.service.str();
       if (!services.emplace(service, service).second) {
         fail(YAML::Mark(), absl::StrCat("deployments: ", service, " is there twice"));
       }
-      if (!databases.emplace(one.sqlite, service).second) {
-        fail(YAML::Mark(), absl::StrCat("deployments: two have the database ", one.sqlite));
+      const std::string database =
+          one.postgres.has_value()
+              ? absl::StrCat("schema ", one.postgres->schema, " in ", one.postgres->dsn)
+              : one.sqlite;
+      if (!databases.insert(database).second) {
+        fail(YAML::Mark(),
+             one.postgres.has_value()
+                 ? absl::StrCat("deployments: two have the schema ", one.postgres->schema)
+                 : absl::StrCat("deployments: two have the database ", one.sqlite));
       }
     }
   }
@@ -261,6 +315,16 @@ class Parser {
 };
 
 }  // namespace
+
+std::string DefaultPostgresSchema(const ServiceDomain& service, const Region& region) {
+  std::string name = service.str();
+  if (!region.empty()) absl::StrAppend(&name, "_", region.str());
+  for (char& c : name) {
+    c = absl::ascii_tolower(static_cast<unsigned char>(c));
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+}
 
 absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file) {
   Parser parser(file);

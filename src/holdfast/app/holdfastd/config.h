@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "holdfast/base/types.h"
+#include "holdfast/batch/postgres/options.h"
 
 namespace holdfast::app {
 
@@ -19,7 +21,11 @@ struct DeploymentConfig {
   ServiceDomain service;
   ApiVersion version;  // empty: the only one in the folders, or the newest
   Region region;
+  // One of these.
   std::string sqlite;  // path of the database file
+  // Its dsn may hold a password: it is never shown. An empty schema in the file is filled by
+  // DefaultPostgresSchema().
+  std::optional<batch::PostgresOptions> postgres;
 };
 
 struct Config {
@@ -41,6 +47,8 @@ struct Config {
   Duration retention = Seconds(24 * 3600);
   // How long a graceful stop waits for calls that are under way.
   Duration stop_timeout = Seconds(10);
+  // How long a start waits for a database server that doesn't answer.
+  Duration start_timeout = Seconds(60);
 
   std::vector<DeploymentConfig> deployments;
 
@@ -51,6 +59,13 @@ struct Config {
 
 // Larger files aren't configuration.
 inline constexpr size_t kMaxConfigBytes = 1 << 20;
+
+// PostgreSQL cuts longer names.
+inline constexpr size_t kMaxPostgresSchemaBytes = 63;
+
+// Deployments may share a PostgreSQL database; each has a namespace of its own in it, named after
+// service and region: "network_example_com_local".
+[[nodiscard]] std::string DefaultPostgresSchema(const ServiceDomain& service, const Region& region);
 
 // INVALID_ARGUMENT with every error, one a line, as "file:line:column: what is wrong". `file` is
 // for the messages.

@@ -11,6 +11,7 @@ namespace holdfast::app {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr char kDeployment[] =
@@ -43,7 +44,7 @@ TEST(Config, ReadsEverything) {
                    "log: {level: debug, format: json}\n"
                    "limits: {max_request_bytes: 1MiB, max_requests_in_flight: 7, max_streams: 8,\n"
                    "         max_connections: 9, max_batch_ops: 10, cache_bytes: 0}\n"
-                   "retention: 2h\nstop_timeout: 500ms\nthreads: 3\n",
+                   "retention: 2h\nstop_timeout: 500ms\nstart_timeout: 1m\nthreads: 3\n",
                    kDeployment),
       "f.yaml");
   ASSERT_TRUE(config.ok()) << config.status().ToString();
@@ -58,6 +59,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->cache_bytes, 0);
   EXPECT_EQ(config->retention, Seconds(7200));
   EXPECT_EQ(config->stop_timeout, Milliseconds(500));
+  EXPECT_EQ(config->start_timeout, Seconds(60));
   EXPECT_EQ(config->threads, 3);
 }
 
@@ -90,7 +92,7 @@ TEST(Config, WantsCompleteDeployments) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("at least one is needed"));
   EXPECT_THAT(ErrorOf("deployments: []\n"), HasSubstr("at least one is needed"));
   const std::string empty = ErrorOf("deployments: [{}]\n");
-  for (const char* field : {"protos:", "service:", "region:", "database.sqlite:"}) {
+  for (const char* field : {"protos:", "service:", "region:", "database:"}) {
     EXPECT_THAT(empty, HasSubstr(absl::StrCat("f.yaml:1:15: ", field)));
   }
   EXPECT_THAT(ErrorOf("deployments: [x]\n"), StartsWith("f.yaml:1:15: a deployment must be a map"));
@@ -103,6 +105,57 @@ TEST(Config, RefusesTwoDeploymentsOfOneServiceOrDatabase) {
   const std::string errors = ErrorOf(kDeployment + second);
   EXPECT_THAT(errors, HasSubstr("a.example.com is there twice"));
   EXPECT_THAT(errors, HasSubstr("two have the database a.db"));
+}
+
+// A deployment of `service` in region here; `database` is what stands in the braces.
+std::string DeploymentOn(const std::string& service, const std::string& database) {
+  return absl::StrCat("  - {service: ", service, ", region: here, protos: [p],\n     database: {",
+                      database, "}}\n");
+}
+
+TEST(Config, ReadsWhichPostgresSchemaADeploymentIsIn) {
+  const absl::StatusOr<Config> config = ParseConfig(
+      absl::StrCat("deployments:\n", DeploymentOn("my-net.example.com", "postgres: {dsn: host=h}"),
+                   DeploymentOn("b.c",
+                                "postgres: {dsn: host=h, schema: other_1, "
+                                "isolation: serializable, connections: 3}")),
+      "f.yaml");
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  const batch::PostgresOptions& first = *config->deployments[0].postgres;
+  EXPECT_EQ(first.dsn, "host=h");
+  EXPECT_EQ(first.schema, "my_net_example_com_here");
+  EXPECT_EQ(first.isolation, batch::Isolation::kReadCommitted);
+  EXPECT_EQ(first.connections, 16);
+  const batch::PostgresOptions& second = *config->deployments[1].postgres;
+  EXPECT_EQ(second.schema, "other_1");
+  EXPECT_EQ(second.isolation, batch::Isolation::kSerializable);
+  EXPECT_EQ(second.connections, 3);
+}
+
+TEST(Config, SaysWhatIsWrongWithAPostgresDatabase) {
+  const auto error = [](const std::string& database) {
+    return ErrorOf("deployments:\n" + DeploymentOn("a.b", database));
+  };
+  EXPECT_THAT(error("postgres: {}"), StartsWith("f.yaml:3:27: dsn: a connection string"));
+  EXPECT_THAT(error("postgres: x"), StartsWith("f.yaml:3:27: postgres must be a map"));
+  EXPECT_THAT(error("postgres: {dsn: x, schema: A}"), StartsWith("f.yaml:3:44: a name is wanted"));
+  EXPECT_THAT(error("postgres: {dsn: x, schema: 1a}"), StartsWith("f.yaml:3:44: a name"));
+  EXPECT_THAT(error("postgres: {dsn: x, schema: pg_a}"), StartsWith("f.yaml:3:44: a name"));
+  EXPECT_THAT(error("postgres: {dsn: x, isolation: none}"),
+              StartsWith("f.yaml:3:47: must be one of read_committed, serializable"));
+  EXPECT_THAT(error("postgres: {dsn: x, connections: 0}"), StartsWith("f.yaml:3:49: out of range"));
+  EXPECT_THAT(error("sqlite: a.db, postgres: {dsn: x}"),
+              StartsWith("f.yaml:2:5: database: either sqlite or postgres"));
+  EXPECT_THAT(ErrorOf("deployments:\n" + DeploymentOn(std::string(60, 'a'), "postgres: {dsn: x}")),
+              HasSubstr("the default would be too long"));
+}
+
+TEST(Config, RefusesTwoDeploymentsInOnePostgresSchemaWithoutShowingThePassword) {
+  const std::string database = "postgres: {dsn: password=secret, schema: s}";
+  const std::string errors =
+      ErrorOf("deployments:\n" + DeploymentOn("a.b", database) + DeploymentOn("c.d", database));
+  EXPECT_THAT(errors, HasSubstr("two have the schema s"));
+  EXPECT_THAT(errors, Not(HasSubstr("secret")));
 }
 
 TEST(Config, SaysIfTheFileCannotBeRead) {

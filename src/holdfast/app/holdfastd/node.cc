@@ -9,11 +9,11 @@
 #include "holdfast/app/holdfastd/background.h"
 #include "holdfast/app/holdfastd/known_kinds.h"
 #include "holdfast/app/holdfastd/log.h"
+#include "holdfast/app/holdfastd/open_database.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/env/event.h"
 #include "holdfast/server/openapi.h"
-#include "holdfast/storage/sql/open.h"
 #include "holdfast/store/stack.h"
 
 namespace holdfast::app {
@@ -43,6 +43,30 @@ std::vector<storage::IndexDefinition> IndexesOf(const schema::Service& service) 
   return indexes;
 }
 
+// `stats` is kept alive by the readers.
+void AddPostgresMetrics(server::Metrics& metrics, const server::Labels& labels,
+                        const std::shared_ptr<batch::PostgresStats>& stats) {
+  using Stats = batch::PostgresStats;
+  struct Field {
+    const char* name;
+    const char* help;
+    std::atomic<int64_t> Stats::*member;
+  };
+  constexpr Field kFields[] = {
+      {"attempts", "Batches sent to PostgreSQL, repeated ones each time.", &Stats::attempts},
+      {"retries", "Batches sent again: lost against others, or not done.", &Stats::retries},
+      {"ambiguous", "Batches whose answer was lost.", &Stats::ambiguous},
+      {"resolved", "Batches whose lost answer was found by their key.", &Stats::resolved},
+      {"connects", "Sessions begun.", &Stats::connects},
+      {"connect_errors", "Attempts to begin a session that failed.", &Stats::connect_errors},
+      {"lost_sessions", "Sessions that ended otherwise than by us.", &Stats::lost},
+      {"refused", "Batches refused, or given up in the queue.", &Stats::refused}};
+  for (const Field& field : kFields) {
+    metrics.add_reader(absl::StrCat("holdfast_postgres_", field.name), field.help, labels,
+                       [stats, member = field.member] { return (*stats.*member).load(); });
+  }
+}
+
 void LogCall(const server::CallRecord& call) {
   if (!IsLogged(LogLevel::kDebug)) return;
   Log(LogLevel::kDebug, "call",
@@ -60,6 +84,7 @@ struct Node::Part {
   const schema::Service* service = nullptr;
   Region region;
   std::string token_key;
+  std::shared_ptr<batch::PostgresStats> postgres;  // null on SQLite; the engine counts in it
   std::unique_ptr<storage::Engine> engine;
   std::unique_ptr<feed::Feed> feed;
   std::unique_ptr<store::Store> store;
@@ -89,19 +114,20 @@ Node::Node(RealEnv& env, const Config& config) : env_(env), config_(config) {}
 Node::~Node() = default;
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Start(RealEnv& env, const Config& config,
-                                                  const RegisterHooks& register_hooks) {
+                                                  const RegisterHooks& register_hooks,
+                                                  const OneShot& asked_to_stop) {
   std::unique_ptr<Node> node(new Node(env, config));
-  const absl::Status status = node->start(register_hooks);
+  const absl::Status status = node->start(register_hooks, asked_to_stop);
   if (status.ok()) return node;
   node->stop();
   return status;
 }
 
-absl::Status Node::start(const RegisterHooks& register_hooks) {
+absl::Status Node::start(const RegisterHooks& register_hooks, const OneShot& asked_to_stop) {
   HF_ASSIGN_OR_RETURN(loaded_, LoadSchema(config_));
   if (register_hooks) register_hooks(*loaded_.schema, hooks_);
   for (size_t i = 0; i < config_.deployments.size(); ++i) {
-    HF_RETURN_IF_ERROR(add_part(config_.deployments[i], *loaded_.services[i]));
+    HF_RETURN_IF_ERROR(add_part(config_.deployments[i], *loaded_.services[i], asked_to_stop));
   }
   build_dispatcher();
   add_metrics();
@@ -109,21 +135,19 @@ absl::Status Node::start(const RegisterHooks& register_hooks) {
   return absl::OkStatus();
 }
 
-absl::Status Node::add_part(const DeploymentConfig& config, const schema::Service& service) {
+absl::Status Node::add_part(const DeploymentConfig& config, const schema::Service& service,
+                            const OneShot& asked_to_stop) {
   auto part = std::make_unique<Part>();
   part->service = &service;
   part->region = config.region;
-  storage::SqliteEngineOptions options;
-  options.path = config.sqlite;
-  options.indexes = IndexesOf(service);
-  if (config_.restored) options.origin = storage::sql::Origin::kRestored;
-  HF_ASSIGN_OR_RETURN(part->engine, storage::OpenSqliteEngine(env_, std::move(options)));
+  DeploymentConfig counted = config;
+  if (counted.postgres.has_value()) {
+    part->postgres = counted.postgres->stats = std::make_shared<batch::PostgresStats>();
+  }
+  HF_ASSIGN_OR_RETURN(part->engine, env_.run(OpenDatabase(env_, config_, counted,
+                                                          IndexesOf(service), asked_to_stop)));
   HF_RETURN_IF_ERROR(check_kinds(*part->engine, service));
-  absl::StatusOr<std::string> key = absl::UnavailableError("not read");
-  env_.run([](Env& env, storage::Engine& engine, absl::StatusOr<std::string>& out) -> Task<void> {
-    out = co_await LoadTokenKey(env, engine);
-  }(env_, *part->engine, key));
-  HF_ASSIGN_OR_RETURN(part->token_key, std::move(key));
+  HF_ASSIGN_OR_RETURN(part->token_key, env_.run(LoadTokenKey(env_, *part->engine)));
   part->feed = std::make_unique<feed::Feed>(env_, *part->engine);
   part->feed->start();
   store::StoreOptions store_options;
@@ -142,11 +166,7 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
 absl::Status Node::check_kinds(storage::Engine& engine, const schema::Service& service) {
   std::set<KindName> known;
   for (const schema::Kind* kind : service.kinds) known.insert(kind->name);
-  absl::Status status;
-  env_.run([](storage::Engine& opened, std::set<KindName> kinds, absl::Status& out) -> Task<void> {
-    out = co_await CheckKinds(opened, std::move(kinds));
-  }(engine, std::move(known), status));
-  return status;
+  return env_.run(CheckKinds(engine, std::move(known)));
 }
 
 void Node::build_dispatcher() {
@@ -187,6 +207,7 @@ void Node::add_metrics() {
                        [duties] { return duties->stats().rows; });
     metrics.add_reader("holdfast_duty_errors", "Failed rounds of work in the background.", labels,
                        [duties] { return duties->stats().errors; });
+    if (part->postgres != nullptr) AddPostgresMetrics(metrics, labels, part->postgres);
   }
 }
 

@@ -33,9 +33,11 @@ struct LoadedSchema {
 
 class Node {
  public:
-  // Opens everything and serves. `env` outlives the node.
+  // Opens everything and serves. `env` outlives the node. CANCELLED if it was asked to stop while
+  // it waited for a database server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> Start(
-      RealEnv& env, const Config& config, const RegisterHooks& register_hooks);
+      RealEnv& env, const Config& config, const RegisterHooks& register_hooks,
+      const OneShot& asked_to_stop = OneShot());
   // stop() must have been called.
   ~Node();
   Node(const Node&) = delete;
@@ -53,9 +55,10 @@ class Node {
   struct Part;
 
   Node(RealEnv& env, const Config& config);
-  [[nodiscard]] absl::Status start(const RegisterHooks& register_hooks);
+  [[nodiscard]] absl::Status start(const RegisterHooks& register_hooks,
+                                   const OneShot& asked_to_stop);
   [[nodiscard]] absl::Status add_part(const DeploymentConfig& config,
-                                      const schema::Service& service);
+                                      const schema::Service& service, const OneShot& asked_to_stop);
   [[nodiscard]] absl::Status check_kinds(storage::Engine& engine, const schema::Service& service);
   void build_dispatcher();
   void add_metrics();

@@ -15,8 +15,8 @@
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/app/holdfastd/node.h"
 #include "holdfast/base/strings.h"
-#include "holdfast/real_env/real_env.h"
 #include "holdfast/real/termination.h"
+#include "holdfast/real_env/real_env.h"
 
 namespace holdfast::app {
 namespace {
@@ -37,9 +37,14 @@ int Fail(const absl::Status& status, int code) {
 int Serve(const Config& config, const RegisterHooks& register_hooks) {
   // Before any other thread: they inherit which signals they don't get.
   std::promise<void> asked_to_stop;
-  const real::TerminationListener listener([&asked_to_stop] { asked_to_stop.set_value(); });
+  OneShot stopping;
+  const real::TerminationListener listener([&asked_to_stop, stopping]() mutable {
+    stopping.set();
+    asked_to_stop.set_value();
+  });
   RealEnv env({.threads = config.threads});
-  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(env, config, register_hooks);
+  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(env, config, register_hooks, stopping);
+  if (absl::IsCancelled(node.status()) && stopping.is_set()) return kExitOk;
   if (!node.ok()) return Fail(node.status(), kExitFailed);
   Log(LogLevel::kInfo, "ready",
       {{"grpc", (*node)->grpc_address()}, {"http", (*node)->http_address()}});

@@ -31,7 +31,7 @@ bool SamePlace(const Cursor& a, const Cursor& b) {
 
 bool IsTooOld(const absl::Status& status) { return ReasonOf(status) == Reason::kResumeTooOld; }
 
-// How long to wait for a poke: other nodes' commits poke nobody here.
+// How long to wait for a poke: other processes' commits poke nobody here.
 class Pace {
  public:
   explicit Pace(const FeedOptions& options)
@@ -55,6 +55,7 @@ Feed::Core::Core(Env& env, storage::Engine& engine, FeedOptions options)
     : env_(env),
       engine_(engine),
       options_(options),
+      others_(engine.writers() == storage::Engine::Writers::kOthersToo),
       catch_up_gate_(options.catch_up_reads),
       ring_({.rows = options.ring_rows, .bytes = options.ring_bytes}) {
   engine_.on_commit([poke = poke_](Revision) mutable { poke.notify(); });
@@ -101,11 +102,15 @@ Task<void> Feed::Core::Tail(std::shared_ptr<Core> core) {
   const Use use(core);
   Pace pace(core->options_);
   bool poked = true;
+  bool failed = false;
   while (!core->stopped()) {
     const uint64_t seen = core->poke_.generation();
-    // What can't be read now is read at the next poll: a database that is away isn't news here.
-    const absl::StatusOr<bool> found = co_await core->pull();
-    if (!poked) pace.polled(found.ok() && *found);
+    if (poked || failed || core->others_) {
+      // What can't be read now is read at the next poll: a database that is away isn't news here.
+      const absl::StatusOr<bool> found = co_await core->pull();
+      failed = !found.ok();
+      if (!poked) pace.polled(found.ok() && *found);
+    }
     core->wake_due();
     poked = co_await core->poke_.wait_for(core->env_, seen, pace.delay());
   }
@@ -115,25 +120,26 @@ Task<absl::StatusOr<bool>> Feed::Core::pull() {
   absl::StatusOr<std::unique_ptr<Snapshot>> snapshot = co_await engine_.snapshot();
   if (!snapshot.ok()) co_return snapshot.status();
   if (!tail_.has_value()) {
-    restart((*snapshot)->revision());
+    restart((*snapshot)->place());
     co_return true;
   }
-  const Revision before = tail_->revision;
-  const absl::Status read = co_await pull_pages(**snapshot);
-  // It slept longer than tombstones are kept. Subscribers find out for themselves.
-  if (IsTooOld(read)) restart((*snapshot)->revision());
-  if (!read.ok()) co_return read;
-  co_return tail_->revision != before;
+  const absl::StatusOr<bool> read = co_await pull_pages(**snapshot);
+  // It slept longer than tombstones are kept, or the database has failed over. Subscribers find out
+  // for themselves.
+  if (IsTooOld(read.status())) restart((*snapshot)->place());
+  co_return read;
 }
 
-Task<absl::Status> Feed::Core::pull_pages(Snapshot& snapshot) {
+Task<absl::StatusOr<bool>> Feed::Core::pull_pages(Snapshot& snapshot) {
+  bool found = false;
   for (bool complete = false; !complete && !stopped();) {
     absl::StatusOr<FeedPage> page = co_await snapshot.feed(*tail_, options_.page);
     if (!page.ok()) co_return page.status();
     complete = page->complete;
+    found = found || !page->rows.empty();
     append(*std::move(page));
   }
-  co_return absl::OkStatus();
+  co_return found;
 }
 
 void Feed::Core::append(FeedPage page) {
@@ -147,19 +153,21 @@ void Feed::Core::append(FeedPage page) {
     ++tail_reads_;
     for (const SharedRow& row : rows) audience_.note(*row);
     ring_.append(std::move(rows));
-    if (page.complete) ring_.complete(page.next.revision);
+    if (page.complete) ring_.complete(page.next);
     noted = audience_.take_noted();
   }
   NotifyAll(std::move(noted));
 }
 
-void Feed::Core::restart(Revision complete) {
-  tail_ = Cursor{.incarnation = engine_.incarnation(), .revision = complete};
+void Feed::Core::restart(Cursor complete) {
+  const Revision revision = complete.revision;
+  tail_ = complete;
   std::vector<Signal> waiting;
   {
     const std::lock_guard lock(mutex_);
-    ring_.reset(complete);
-    audience_.forget_all(complete);
+    if (ring_.ready()) ++life_;
+    ring_.reset(std::move(complete));
+    audience_.forget_all(revision);
     waiting = audience_.take_all();
   }
   NotifyAll(std::move(waiting));
@@ -180,9 +188,13 @@ void Feed::Core::wake_due() {
 
 void Feed::Core::join(const StatePtr& state, Interest interest) {
   state->told_at = env_.clock().monotonic();
-  const std::lock_guard lock(mutex_);
-  state->id = ++last_id_;
-  state->group = audience_.join(std::move(interest), ring_.last_appended());
+  {
+    const std::lock_guard lock(mutex_);
+    state->id = ++last_id_;
+    state->group = audience_.join(std::move(interest), ring_.last_appended());
+  }
+  // It comes from a state that others may have made, and wants to be current at once.
+  if (others_) poke_.notify();
 }
 
 void Feed::Core::leave(const StatePtr& state) {
@@ -243,7 +255,7 @@ Feed::Core::Step Feed::Core::look_locked(Subscription::State& state) {
     FeedBatch batch = ring_.read(state.cursor, state.group->interest, limits);
     more = !SamePlace(state.cursor, batch.cursor);
     state.cursor = batch.cursor;
-    state.verified = true;
+    state.verified_in = life_;
     const bool bookmark = batch.bookmark && wants_bookmark(state, batch.cursor.revision);
     if (!batch.rows.empty() || bookmark) return give(state, std::move(batch));
   }
@@ -253,15 +265,21 @@ Feed::Core::Step Feed::Core::look_locked(Subscription::State& state) {
 }
 
 // A place of the future must be shown to the database first: there, it may be one of another life.
+// So must one that isn't only a number, unless it is one of the ring's own.
 bool Feed::Core::in_ring(const Subscription::State& state) const {
-  return state.exact && state.cursor.incarnation == engine_.incarnation() &&
-         ring_.covers(state.cursor) &&
-         (state.verified || state.cursor.revision <= ring_.revision());
+  const Cursor& cursor = state.cursor;
+  if (!state.exact || cursor.incarnation != engine_.incarnation() || !ring_.covers(cursor)) {
+    return false;
+  }
+  if (verified(state)) return true;
+  if (cursor.snapshot.empty()) return cursor.revision <= ring_.revision();
+  const Cursor* known = ring_.place_before(Revision(cursor.revision.value() + 1));
+  return known != nullptr && SamePlace(*known, cursor) && known->snapshot == cursor.snapshot;
 }
 
 // It has read all there was from the engine, and the tailer hasn't begun.
 bool Feed::Core::waits_for_tailer(const Subscription::State& state) const {
-  return !ring_.ready() && state.verified && !state.cursor.key.has_value() &&
+  return !ring_.ready() && verified(state) && !state.cursor.key.has_value() &&
          !state.bookmark_wanted;
 }
 
@@ -271,13 +289,13 @@ void Feed::Core::skip_uninteresting(Subscription::State& state) const {
   const Group& group = *state.group;
   Cursor& cursor = state.cursor;
   const bool known = ring_.ready() && cursor.incarnation == engine_.incarnation() &&
-                     !cursor.key.has_value() && cursor.revision >= group.known_since;
+                     !cursor.key.has_value() && cursor.revision >= group.known_since &&
+                     (verified(state) || cursor.snapshot.empty());
   if (!known || group.change_before > cursor.revision) return;
-  // To the end, or to where its first change since then begins.
-  const Revision quiet_until = group.last_change > cursor.revision
-                                   ? Revision(group.last_change.value() - 1)
-                                   : ring_.revision();
-  cursor.revision = std::max(cursor.revision, quiet_until);
+  // To the end, or to the last complete state before its first change since then.
+  const Cursor* quiet_until = &ring_.place();
+  if (group.last_change > cursor.revision) quiet_until = ring_.place_before(group.last_change);
+  if (quiet_until != nullptr && quiet_until->revision > cursor.revision) cursor = *quiet_until;
 }
 
 bool Feed::Core::wants_bookmark(const Subscription::State& state, Revision revision) const {
@@ -298,21 +316,24 @@ Task<absl::StatusOr<std::optional<FeedBatch>>> Feed::Core::ReadEngine(StatePtr s
   const Use use(core);
   const Gate::Pass pass = co_await core->catch_up_gate_.enter();
   Cursor from;
+  uint64_t life = 0;
   {
     const std::lock_guard lock(core->mutex_);
     // The queue may have been long.
     if (core->stopped_ || !state->end.ok()) co_return std::nullopt;
     from = state->cursor;
+    life = core->life_;
     ++core->catch_up_reads_;
   }
   absl::StatusOr<std::unique_ptr<Snapshot>> snapshot = co_await core->engine_.snapshot();
   if (!snapshot.ok()) co_return snapshot.status();
   absl::StatusOr<FeedPage> page = co_await (*snapshot)->feed(from, core->options_.page);
-  co_return core->take_page(*state, std::move(page));
+  co_return core->take_page(*state, std::move(page), life);
 }
 
 absl::StatusOr<std::optional<FeedBatch>> Feed::Core::take_page(Subscription::State& state,
-                                                               absl::StatusOr<FeedPage> page) {
+                                                               absl::StatusOr<FeedPage> page,
+                                                               uint64_t life) {
   const std::lock_guard lock(mutex_);
   if (!page.ok()) {
     if (IsTooOld(page.status()) && state.end.ok()) state.end = page.status();
@@ -325,7 +346,7 @@ absl::StatusOr<std::optional<FeedBatch>> Feed::Core::take_page(Subscription::Sta
   }
   state.cursor = page->next;
   state.exact = page->complete;
-  state.verified = true;
+  state.verified_in = life;
   const bool bookmark = batch.bookmark && wants_bookmark(state, batch.cursor.revision);
   if (batch.rows.empty() && !bookmark) return std::nullopt;
   return give(state, std::move(batch)).batch;

@@ -27,8 +27,9 @@ struct Subscription::State {
   // a whole revision, or from the ring. Otherwise bookmarks of the ring may be too early for it:
   // the page that it ends was of a later state.
   bool exact = false;
-  // The database has said, or the ring has shown, that `cursor` is a place in this feed.
-  bool verified = false;
+  // In which life of the ring the database has said, or the ring has shown, that `cursor` is a
+  // place in this feed; 0: none.
+  uint64_t verified_in = 0;
   // The last batch was no bookmark, or there was none yet: the next bookmark is wanted at once.
   bool bookmark_wanted = true;
   // Of the last batch that was handed over, and when that was.
@@ -81,13 +82,16 @@ class Feed::Core {
   [[nodiscard]] bool stopped() const;
   // Reads everything that is new into the ring. Returns whether there was something.
   [[nodiscard]] Task<absl::StatusOr<bool>> pull();
-  [[nodiscard]] Task<absl::Status> pull_pages(storage::Snapshot& snapshot);
+  [[nodiscard]] Task<absl::StatusOr<bool>> pull_pages(storage::Snapshot& snapshot);
   void append(storage::FeedPage page);
-  void restart(Revision complete);
+  void restart(storage::Cursor complete);
   void wake_due();
 
   [[nodiscard]] Step look(Subscription::State& state);
   [[nodiscard]] Step look_locked(Subscription::State& state);
+  [[nodiscard]] bool verified(const Subscription::State& state) const {
+    return state.verified_in == life_;
+  }
   [[nodiscard]] bool in_ring(const Subscription::State& state) const;
   [[nodiscard]] bool waits_for_tailer(const Subscription::State& state) const;
   void skip_uninteresting(Subscription::State& state) const;
@@ -97,11 +101,12 @@ class Feed::Core {
   // One page of the engine's feed. nullopt: nothing in it to hand over.
   static Task<absl::StatusOr<std::optional<FeedBatch>>> ReadEngine(StatePtr state);
   [[nodiscard]] absl::StatusOr<std::optional<FeedBatch>> take_page(
-      Subscription::State& state, absl::StatusOr<storage::FeedPage> page);
+      Subscription::State& state, absl::StatusOr<storage::FeedPage> page, uint64_t life);
 
   Env& env_;
   storage::Engine& engine_;
   const FeedOptions options_;
+  const bool others_;                    // write too, and poke nobody here
   Signal poke_;                          // a commit, or stop()
   Gate catch_up_gate_;                   // ReadEngine
   OneShot unused_;                       // stopped, and nobody uses the engine
@@ -113,6 +118,9 @@ class Feed::Core {
   size_t uses_ = 0;
   uint64_t last_id_ = 0;
   Ring ring_;
+  // Of the ring: one more each time that the tailer began anew, perhaps in another life of the
+  // database.
+  uint64_t life_ = 1;
   Audience audience_;
   int64_t catch_up_reads_ = 0;
   int64_t tail_reads_ = 0;

@@ -27,13 +27,17 @@ class FlakyEngine final : public storage::Engine {
 
   void go_away() { away_ = true; }
   void come_back() { away_ = false; }
+  // From now on other processes write too: their commits are told to nobody.
+  void share() { writers_ = Writers::kOthersToo; }
+  [[nodiscard]] int snapshots() const { return snapshots_; }
 
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
-  [[nodiscard]] Writers writers() const override { return engine_->writers(); }
+  [[nodiscard]] Writers writers() const override { return writers_; }
   Task<storage::Commit> commit(storage::Batch batch) override {
     return engine_->commit(std::move(batch));
   }
   Task<absl::StatusOr<std::unique_ptr<storage::Snapshot>>> snapshot() override {
+    ++snapshots_;
     if (away_) co_return MakeError(Reason::kDatabaseUnavailable, "away");
     co_return co_await engine_->snapshot();
   }
@@ -47,6 +51,8 @@ class FlakyEngine final : public storage::Engine {
  private:
   std::unique_ptr<storage::Engine> engine_;
   bool away_ = false;
+  Writers writers_ = Writers::kThisProcess;
+  int snapshots_ = 0;
 };
 
 // A next() that may wait.

@@ -18,7 +18,7 @@ using storage::RowState;
 using storage::Show;
 
 constexpr int kMemorySeeds = 150;
-constexpr int kSqliteSeeds = 15;
+constexpr int kSqliteSeeds = 20;
 constexpr int kWriters = 3;
 constexpr int kBatchesPerWriter = 40;
 constexpr int kReaders = 6;
@@ -320,7 +320,7 @@ void CheckWorlds(int seeds, const MakeEngine& make) {
   // That all of it was met.
   EXPECT_GT(bookmarks, seeds * 30);
   EXPECT_GT(catch_up_reads, seeds);
-  EXPECT_GT(resets, seeds / 4);
+  EXPECT_GT(resets, seeds / 6);
   EXPECT_GT(restarts, seeds);
 }
 

@@ -236,7 +236,8 @@ TEST_F(FeedTest, ReaderOfWhatTheTailerHasNotSeenYetIsServed) {
   EXPECT_THAT(Names(next(*reader)), ElementsAre("b1"));
 }
 
-TEST_F(FeedTest, CommitsOfOtherNodesAreFoundByPolling) {
+TEST_F(FeedTest, CommitsOfOtherProcessesAreFoundByPolling) {
+  engine_.share();
   open({.idle_poll = Milliseconds(250)});
   const auto reader = subscribe_current();
   engine_.on_commit(nullptr);
@@ -250,6 +251,45 @@ TEST_F(FeedTest, CommitsOfOtherNodesAreFoundByPolling) {
   create("b");
   env_.advance(Milliseconds(5));
   EXPECT_TRUE(second.done());
+}
+
+TEST_F(FeedTest, PollsLessAndLessOftenWhenThereIsNothing) {
+  engine_.share();
+  open({.idle_poll = Milliseconds(250)});
+  engine_.on_commit(nullptr);
+  create("a");
+  env_.advance(Milliseconds(250));
+  const auto polls_within = [this](Duration time) {
+    const int before = engine_.snapshots();
+    env_.advance(time);
+    return engine_.snapshots() - before;
+  };
+  // After 5, 10, 20, 40, 80, 160 and then every 250 milliseconds.
+  EXPECT_EQ(polls_within(Milliseconds(315)), 6);
+  EXPECT_EQ(polls_within(Milliseconds(2500)), 10);
+}
+
+TEST_F(FeedTest, NothingIsPolledWhereNobodyElseWrites) {
+  open({.idle_poll = Milliseconds(250)});
+  const auto reader = subscribe_current();
+  const int before = engine_.snapshots();
+  env_.advance(Seconds(60));
+  EXPECT_EQ(engine_.snapshots(), before);
+  create("a");
+  EXPECT_THAT(Names(next(*reader)), ElementsAre("a1"));
+}
+
+TEST_F(FeedTest, DatabaseThatWasAwayIsReadAgainWithoutANewCommit) {
+  open({.idle_poll = Milliseconds(250)});
+  const auto reader = subscribe_current();
+  const PendingNext waiting(env_, *reader);
+  engine_.go_away();
+  create("a");
+  env_.run_until_idle();
+  engine_.come_back();
+  env_.advance(Milliseconds(250));
+  ASSERT_TRUE(waiting.done());
+  EXPECT_THAT(Names(*waiting.answer()), ElementsAre("a1"));
 }
 
 TEST_F(FeedTest, ReaderThatCameBeforeTheStartMissesNothing) {

@@ -28,28 +28,16 @@ struct ByKey {
 };
 using KeySet = std::set<const ResourceKey*, ByKey>;
 
-// A place without a key is behind all rows of its revision.
-bool AtOrBehind(const Cursor& cursor, const Cursor& base) {
-  if (cursor.revision != base.revision) return cursor.revision > base.revision;
-  if (!cursor.key.has_value()) return true;
-  return base.key.has_value() && *cursor.key >= *base.key;
-}
-
 }  // namespace
 
-bool IsBehind(const Row& row, const Cursor& cursor) {
-  if (row.revision != cursor.revision) return row.revision > cursor.revision;
-  return cursor.key.has_value() && row.key > *cursor.key;
-}
-
-void Ring::reset(Revision complete) {
+void Ring::reset(Cursor complete) {
   begin_ = end();
   entries_.clear();
-  bytes_ = 0;
   ready_ = true;
-  revision_ = complete;
-  base_ = {.revision = complete};
-  bookmarks_ = {Bookmark{.end = begin_, .revision = complete}};
+  place_ = std::move(complete);
+  bytes_ = place_.snapshot.size();
+  base_ = place_;
+  bookmarks_ = {Bookmark{.end = begin_, .place = place_}};
 }
 
 void Ring::append(std::vector<SharedRow> rows) {
@@ -61,17 +49,26 @@ void Ring::append(std::vector<SharedRow> rows) {
   shrink();
 }
 
-void Ring::complete(Revision revision) {
-  revision_ = revision;
+void Ring::complete(Cursor place) {
+  place_ = std::move(place);
   if (!bookmarks_.empty() && bookmarks_.back().end == end()) {
-    bookmarks_.back().revision = revision;
-  } else {
-    bookmarks_.push_back({.end = end(), .revision = revision});
+    bytes_ -= bookmarks_.back().place.snapshot.size();
+    bookmarks_.pop_back();
   }
+  bytes_ += place_.snapshot.size();
+  bookmarks_.push_back({.end = end(), .place = place_});
+  shrink();
+}
+
+const Cursor* Ring::place_before(Revision revision) const {
+  const auto found =
+      std::partition_point(bookmarks_.begin(), bookmarks_.end(),
+                           [revision](const Bookmark& b) { return b.place.revision < revision; });
+  return found == bookmarks_.begin() ? nullptr : &std::prev(found)->place;
 }
 
 Revision Ring::last_appended() const {
-  const Revision gone = std::max(revision_, base_.revision);
+  const Revision gone = std::max(place_.revision, base_.revision);
   return entries_.empty() ? gone : std::max(gone, entries_.back().row->revision);
 }
 
@@ -82,17 +79,39 @@ void Ring::shrink() {
     bytes_ -= entries_.front().bytes;
     entries_.pop_front();
     ++begin_;
+    while (!bookmarks_.empty() && bookmarks_.front().end < begin_) {
+      bytes_ -= bookmarks_.front().place.snapshot.size();
+      bookmarks_.pop_front();
+    }
   }
-  while (!bookmarks_.empty() && bookmarks_.front().end < begin_) bookmarks_.pop_front();
 }
 
-bool Ring::covers(const Cursor& cursor) const { return ready_ && AtOrBehind(cursor, base_); }
+bool Ring::covers(const Cursor& cursor) const {
+  return ready_ && cursor.revision >= base_.revision && first_behind(cursor).has_value();
+}
 
-uint64_t Ring::first_behind(const Cursor& cursor) const {
-  const auto found =
-      std::partition_point(entries_.begin(), entries_.end(),
-                           [&cursor](const Entry& entry) { return !IsBehind(*entry.row, cursor); });
-  return begin_ + static_cast<uint64_t>(found - entries_.begin());
+// nullopt: within a revision, behind a row that isn't here. Only rows of one revision are looked
+// through for it: the engine may give them in any order.
+std::optional<uint64_t> Ring::first_behind(const Cursor& cursor) const {
+  const auto first = std::partition_point(
+      entries_.begin(), entries_.end(),
+      [&cursor](const Entry& entry) { return entry.row->revision < cursor.revision; });
+  const auto last = std::partition_point(first, entries_.end(), [&cursor](const Entry& entry) {
+    return entry.row->revision == cursor.revision;
+  });
+  auto behind = last;
+  if (cursor.key.has_value()) {
+    const auto found = std::find_if(
+        first, last, [&cursor](const Entry& entry) { return entry.row->key == *cursor.key; });
+    if (found != last) {
+      behind = std::next(found);
+    } else if (cursor.revision == base_.revision && cursor.key == base_.key) {
+      behind = first;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return begin_ + static_cast<uint64_t>(behind - entries_.begin());
 }
 
 // The first bookmark at or after an entry.
@@ -148,16 +167,16 @@ std::vector<SharedRow> Ring::coalesce(const std::vector<uint64_t>& numbers) cons
 }
 
 FeedBatch Ring::read(const Cursor& from, const Interest& interest, const ReadLimits& limits) const {
-  HF_CHECK(covers(from)) << "a read behind the ring";
-  const uint64_t start = first_behind(from);
+  const std::optional<uint64_t> behind = first_behind(from);
+  HF_CHECK(covers(from) && behind.has_value()) << "a read behind the ring";
+  const uint64_t start = *behind;
   const Cut taken = cut(start, interest, limits);
   FeedBatch batch{.rows = coalesce(taken.wanted), .cursor = from};
   const auto bookmark = bookmark_from(taken.end);
   if (bookmark != bookmarks_.end() && bookmark->end == taken.end) {
     // A reader may be ahead: it has read the engine after the tailer did.
-    if (bookmark->revision < from.revision) return batch;
-    batch.cursor.revision = bookmark->revision;
-    batch.cursor.key.reset();
+    if (bookmark->place.revision < from.revision) return batch;
+    batch.cursor = bookmark->place;
     batch.bookmark = true;
   } else if (taken.end > start) {
     batch.cursor.revision = entry(taken.end - 1).row->revision;

@@ -1,7 +1,10 @@
-// The last changes that the tailer has read, in order of (revision, key), with the places among
-// them at which a reader's view is complete. Bounded: the oldest go.
+// The last changes that the tailer has read, in order of revision (and of one revision as the
+// engine gave them), with the places among them at which a reader's view is complete. Bounded: the
+// oldest go.
 //
-// A reader needs nothing but its cursor: the ring is ordered, so a place is found by search. It can
+// A reader needs nothing but its cursor: the ring is ordered, so a place is found by search. What
+// its cursor carries besides (Cursor::snapshot) stays that of the last complete place it came by:
+// if it has to leave the ring from between two, it gets some rows again. It can
 // go on here if everything behind its cursor is still here, and the cursor is a whole revision or
 // came from here. (A place within a revision that a page of the engine ended at is another matter:
 // what had changed again by then was left out of the page, so the reader is complete only at that
@@ -39,16 +42,19 @@ class Ring {
   explicit Ring(RingLimits limits) : limits_(limits) {}
 
   // Empty, at a complete state. Must be called before anything else.
-  void reset(Revision complete);
+  void reset(storage::Cursor complete);
   [[nodiscard]] bool ready() const { return ready_; }
 
-  // In order of (revision, key), behind everything that is here.
+  // In order of revision, behind everything that is here.
   void append(std::vector<SharedRow> rows);
-  // With what has been appended the state of `revision` is whole.
-  void complete(Revision revision);
+  // With what has been appended the state at this place is whole.
+  void complete(storage::Cursor place);
 
   // The last complete state.
-  [[nodiscard]] Revision revision() const { return revision_; }
+  [[nodiscard]] Revision revision() const { return place_.revision; }
+  [[nodiscard]] const storage::Cursor& place() const { return place_; }
+  // The last complete state in the ring before `revision`; nullptr: none.
+  [[nodiscard]] const storage::Cursor* place_before(Revision revision) const;
   // The last revision of which some rows have been appended.
   [[nodiscard]] Revision last_appended() const;
   [[nodiscard]] size_t rows() const { return entries_.size(); }
@@ -67,11 +73,11 @@ class Ring {
     SharedRow row;
     size_t bytes;
   };
-  // Every entry before `end` is part of the state of `revision`. Entries are numbered from the
+  // Every entry before `end` is part of the state at `place`. Entries are numbered from the
   // beginning of time, not from the ring's.
   struct Bookmark {
     uint64_t end;
-    Revision revision;
+    storage::Cursor place;
   };
   // What one read takes: up to entry `end`, and of it these.
   struct Cut {
@@ -81,7 +87,7 @@ class Ring {
 
   [[nodiscard]] const Entry& entry(uint64_t number) const { return entries_[number - begin_]; }
   [[nodiscard]] uint64_t end() const { return begin_ + entries_.size(); }
-  [[nodiscard]] uint64_t first_behind(const storage::Cursor& cursor) const;
+  [[nodiscard]] std::optional<uint64_t> first_behind(const storage::Cursor& cursor) const;
   [[nodiscard]] std::deque<Bookmark>::const_iterator bookmark_from(uint64_t number) const;
   [[nodiscard]] Cut cut(uint64_t from, const Interest& interest, const ReadLimits& limits) const;
   [[nodiscard]] std::vector<SharedRow> coalesce(const std::vector<uint64_t>& numbers) const;
@@ -89,7 +95,7 @@ class Ring {
 
   RingLimits limits_;
   bool ready_ = false;
-  Revision revision_;
+  storage::Cursor place_;
   // Changes up to here aren't in the ring: (revision, key); no key: the whole revision.
   storage::Cursor base_;
   uint64_t begin_ = 0;
@@ -97,8 +103,5 @@ class Ring {
   size_t bytes_ = 0;
   std::deque<Bookmark> bookmarks_;  // in order, one for each `end`
 };
-
-// Whether a row is behind a place in the feed, that is, still to be read from there.
-[[nodiscard]] bool IsBehind(const storage::Row& row, const storage::Cursor& cursor);
 
 }  // namespace holdfast::feed

@@ -57,6 +57,14 @@ struct WatchFields {
   const pb::FieldDescriptor *type, *name, *resource, *version;
 };
 
+// From `cursor`, behind a row of what the feed has behind it. Where only the feed knows which
+// transactions that row comes after, the place stays, and whoever goes on there gets rows again.
+void MoveBehind(const storage::Row& row, storage::Cursor& cursor) {
+  if (!cursor.snapshot.empty()) return;
+  cursor.revision = row.revision;
+  cursor.key = row.key;
+}
+
 // Ends the subscription of the moment when the call is over from outside; outlives the watch,
 // because whoever cancels may come late.
 class CancelPoint {
@@ -149,8 +157,7 @@ class Watch {
     for (const SharedRow& row : rows) {
       if (!source_.covers(row->key)) continue;
       HF_CO_RETURN_IF_ERROR(add_row(*row));
-      position_.cursor.revision = row->revision;
-      position_.cursor.key = row->key;
+      MoveBehind(*row, position_.cursor);
       HF_CO_RETURN_IF_ERROR(co_await flush_if_large());
     }
     co_return absl::OkStatus();
@@ -198,8 +205,7 @@ class Watch {
             continue;
           }
           HF_CO_RETURN_IF_ERROR(add_row(*row));
-          position_.cursor.revision = row->revision;
-          position_.cursor.key = row->key;
+          MoveBehind(*row, position_.cursor);
           HF_CO_RETURN_IF_ERROR(co_await flush_if_large());
         }
         position_.cursor = batch->cursor;

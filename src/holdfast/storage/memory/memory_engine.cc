@@ -157,7 +157,10 @@ class MemoryEngine final : public Engine {
 
   Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) override {
     co_await Suspend();
-    co_return forget(before, limit);
+    const PurgeResult result = forget(before, limit);
+    const bool forgot = result.tombstones > 0 || result.requests > 0;
+    if (forgot && listener_ != nullptr) listener_(tables_->revision);
+    co_return result;
   }
 
   void on_commit(std::function<void(Revision)> listener) override {

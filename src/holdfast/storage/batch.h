@@ -87,7 +87,7 @@ struct EraseRow {
   std::vector<UniqueValue> removed_unique;
 };
 
-// used += n (n may be negative). The row is made with `default_max` if it isn't there.
+// used += n (n may be negative). The row is made if it isn't there; `default_max` becomes its max.
 // Fails (kLimit) if n is positive and used would be above max, with used (before this op) and max;
 // below zero is a bug.
 struct TakeLimit {
@@ -174,8 +174,8 @@ struct Batch {
 struct Commit {
   absl::Status status;             // of the failing op's Explain
   std::optional<Failure> failure;  // nullopt: committed
-  // Of this batch. 0: of a rehearsal; or the engine doesn't know (several writers: a transaction has
-  // no place of its own among the states). A snapshot taken now has the batch.
+  // Of this batch. 0: of a rehearsal; or the engine doesn't know (several writers: a transaction
+  // has no place of its own among the states). A snapshot taken now has the batch.
   Revision revision;
 
   [[nodiscard]] bool ok() const { return !failure.has_value(); }

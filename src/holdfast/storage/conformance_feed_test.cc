@@ -204,6 +204,40 @@ TEST_P(EngineConformance, PurgeForgetsRequestsByTheirAge) {
   put({PutRequest{.id = "old"}});
 }
 
+TEST_P(EngineConformance, PurgeForgetsLimitsOfWhichNothingIsUsed) {
+  std::vector<Op> takes;
+  for (const char* id : {"a", "b", "c", "d"}) {
+    takes.emplace_back(
+        TakeLimit{.key = {.holder = Vpc(id), .counted = kRule}, .n = 1, .default_max = 9});
+  }
+  put(takes);
+  for (int i = 0; i < 3; ++i) std::get<TakeLimit>(takes[i]).n = -1;
+  takes.pop_back();
+  put(takes);
+  PurgeResult result = read(engine_->purge(Timestamp(0), 2));
+  EXPECT_TRUE(result.more);
+  EXPECT_EQ(read(snapshot()->limits(std::nullopt, 9)).size(), 2);
+  result = read(engine_->purge(Timestamp(0), 2));
+  EXPECT_FALSE(result.more);
+  const std::vector<LimitRow> left = read(snapshot()->limits(std::nullopt, 9));
+  ASSERT_EQ(left.size(), 1);
+  EXPECT_EQ(left[0].key.holder, Vpc("d"));
+  put(takes = {TakeLimit{.key = {.holder = Vpc("a"), .counted = kRule}, .n = 1, .default_max = 9}});
+}
+
+TEST_P(EngineConformance, RequestNotedAloneIsNoNewStateForReaders) {
+  const Cursor before = create(Vpc("a"));
+  put({PutRequest{.id = "r", .hash = "h"}});
+  const auto after = snapshot();
+  EXPECT_NE(Show(read(after->request("r"))), "none");
+  if (engine_->writers() == Engine::Writers::kThisProcess) {
+    EXPECT_EQ(after->revision(), before.revision);
+  }
+  EXPECT_TRUE(read(after->feed(before, 10)).rows.empty());
+  put({CreateRow{.row = NewRow(Vpc("b"))}});
+  EXPECT_EQ(read(snapshot()->feed(before, 10)).rows.size(), 1);
+}
+
 TEST_P(EngineConformance, FeedIsRefusedBelowAForgottenTombstoneAndServedFromThere) {
   HF_COVERS("B3");
   const Cursor created =

@@ -160,6 +160,21 @@ TEST_P(EngineConformance, LimitIsMadeCountedAndRefusedAboveItsMax) {
   EXPECT_EQ(read(snapshot()->limit(key))->used, 0);
 }
 
+TEST_P(EngineConformance, LimitIsWhatTheLatestTakeSays) {
+  const LimitKey key{.holder = Vpc("a"), .counted = kRule};
+  put({TakeLimit{.key = key, .n = 3, .default_max = 3}});
+  put({TakeLimit{.key = key, .n = 1, .default_max = 5}});
+  EXPECT_EQ(Show(read(snapshot()->limit(key))),
+            "network.test/Rule in network.test/Vpc:vpcs/a: 4 of 5");
+  // Lowered below what is used: nothing more can be taken, but what there is stays.
+  const Failure failure =
+      refused({TakeLimit{.key = key, .n = 1, .default_max = 2}}, 0, Kind::kLimit);
+  EXPECT_EQ(Show(failure.limit), "network.test/Rule in network.test/Vpc:vpcs/a: 4 of 2");
+  put({TakeLimit{.key = key, .n = -1, .default_max = 2}});
+  EXPECT_EQ(Show(read(snapshot()->limit(key))),
+            "network.test/Rule in network.test/Vpc:vpcs/a: 3 of 2");
+}
+
 TEST_P(EngineConformance, LimitIsRefusedAlsoWhenItIsNew) {
   const LimitKey key{.holder = Vpc("a"), .counted = kRule};
   const Failure failure =

@@ -171,7 +171,9 @@ class MemoryEngine final : public Engine {
   [[nodiscard]] Commit run(const Batch& batch) {
     const Timestamp now = env_.clock().now();
     const std::lock_guard lock(tables_->mutex);
-    const Revision revision(tables_->revision.value() + 1);
+    // A request that is noted alone changes nothing that a reader sees.
+    const bool moves = batch.ops.size() != 1 || !std::holds_alternative<PutRequest>(batch.ops[0]);
+    const Revision revision(tables_->revision.value() + (moves ? 1 : 0));
     Commit answer;
     answer.failure = Transaction(*tables_, revision, now).run(batch.ops);
     if (answer.failure.has_value()) {
@@ -192,7 +194,10 @@ class MemoryEngine final : public Engine {
     PurgeResult result;
     forget_tombstones(before, limit, now, result);
     forget_requests(before, limit, now, result);
-    if (result.tombstones > 0 || result.requests > 0) tables_->keep(now);
+    const bool moves = result.tombstones > 0 || result.requests > 0;
+    const Revision then = moves ? now : tables_->revision;
+    forget_limits(limit, then, result);
+    tables_->keep(then);
     return result;
   }
 
@@ -226,6 +231,21 @@ class MemoryEngine final : public Engine {
     }
     for (const auto& [made, id] : old) tables_->requests.put(id, std::nullopt, now);
     result.requests = static_cast<int64_t>(old.size());
+  }
+
+  // Those of which nothing is used say nothing: how much may be, the next one who takes says.
+  void forget_limits(size_t limit, Revision now, PurgeResult& result) {
+    std::vector<LimitKey> unused;
+    tables_->limits.visit(LimitKey(), tables_->revision,
+                          [&](const LimitKey& key, const LimitRow& row) {
+                            if (row.used == 0) unused.push_back(key);
+                            return unused.size() <= limit;
+                          });
+    if (unused.size() > limit) {
+      result.more = true;
+      unused.resize(limit);
+    }
+    for (const LimitKey& key : unused) tables_->limits.put(key, std::nullopt, now);
   }
 
   Env& env_;

@@ -127,7 +127,7 @@ Transaction::Result Transaction::apply(const PutCursor& op) {
 
 Transaction::Result Transaction::apply(const TakeLimit& op) {
   LimitRow limit{.key = op.key, .used = 0, .max = op.default_max};
-  if (const LimitRow* kept = tables_.limits.find(op.key, revision_)) limit = *kept;
+  if (const LimitRow* kept = tables_.limits.find(op.key, revision_)) limit.used = kept->used;
   const int64_t used = limit.used + op.n;
   if (used < 0 || (op.n > 0 && used > limit.max)) {
     Failure failure;

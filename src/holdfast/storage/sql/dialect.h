@@ -98,6 +98,7 @@ struct Dialect {
 
   // --- commit. What fails yields another number of rows than one (unless said otherwise).
   std::string next_revision;  // returns it; what follows in the transaction writes it into rows
+  std::string this_revision;  // the same without a new one: nothing is changed that a reader sees
   std::string put_request;    // id, hash, answer, time
   std::string see_request;    // id -> hash, answer
   std::string require_row;    // $kind, name, states, uid?, version?, round?
@@ -161,7 +162,8 @@ struct Dialect {
   std::string purge_floor;     // empty: purge_rows raises it too
   std::string purge_rows;      // returns a row each
   std::string purge_requests;  // returns a row each
-  std::string purge_more;      // time -> 1 if tombstones or requests are left
+  std::string purge_limits;    // those of which nothing is used
+  std::string purge_more;      // time -> 1 if any of these are left
 };
 
 [[nodiscard]] const Dialect& SqliteDialect();

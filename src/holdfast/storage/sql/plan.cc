@@ -123,7 +123,11 @@ Plan::Plan(const Dialect& dialect, const NameIds& names, Batch& batch, Timestamp
   for (uint32_t i = 0; i < batch.ops.size(); ++i) by_type[batch.ops[i].index()].push_back(i);
 
   if (!dialect.next_revision.empty()) {
-    add({.label = "next_revision", .sql = dialect.next_revision, .expect = kOne}, {}, {});
+    // A request that is noted alone changes nothing that a reader sees.
+    const bool moves = batch.ops.size() != 1 || by_type[0].empty();
+    const std::string& sql = moves ? dialect.next_revision : dialect.this_revision;
+    // Can't fail: the row is made with the database.
+    add({.label = "next_revision", .sql = sql, .expect = kOne}, {}, {});
   }
   if (!dialect.lock_row.empty()) plan_locks();
   using Planner = void (Plan::*)(const Positions&);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
+#include "holdfast/base/failed_guards.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/storage/sql/binds.h"
 #include "holdfast/storage/sql/columns.h"
@@ -92,6 +93,8 @@ Task<Commit> SqlEngine::commit(Batch batch) {
       if (!IsOfStep(*outcome.failure())) {
         co_return Failed(batch, std::move(failure), outcome.status());
       }
+      const std::string& label = outcome.failure()->label;
+      NoteFailedGuard(absl::StrCat(dialect_.name, "/", label.substr(label.rfind('/') + 1)));
     }
   }
   Plan plan(dialect_, **names, batch, now);
@@ -197,6 +200,7 @@ Task<absl::StatusOr<PurgeResult>> SqlEngine::purge(Timestamp before, size_t limi
   if (!dialect_.purge_floor.empty()) add("floor", dialect_.purge_floor);
   const batch::StepHandle tombstones = add("tombstones", dialect_.purge_rows);
   const batch::StepHandle requests = add("requests", dialect_.purge_requests);
+  add("limits", dialect_.purge_limits);
   const batch::StepHandle more = add("more", dialect_.purge_more);
   const batch::Outcome outcome = co_await database_->commit(std::move(batch));
   if (!outcome.ok()) co_return outcome.status();

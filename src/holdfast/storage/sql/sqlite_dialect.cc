@@ -72,6 +72,7 @@ void AddRowChanges(Dialect& d) {
 
 void AddOtherChanges(Dialect& d) {
   d.next_revision = "UPDATE meta SET revision = revision + 1 RETURNING revision";
+  d.this_revision = "SELECT revision FROM meta";
   d.put_request =
       "INSERT INTO request(id, hash, answer, made) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
   d.see_request = "SELECT hash, answer FROM request WHERE id = $1";
@@ -207,9 +208,13 @@ void AddPurge(Dialect& d) {
                               ") v) RETURNING 1");
   d.purge_requests =
       absl::StrCat("DELETE FROM request WHERE id IN (", kOldRequests, ") RETURNING 1");
+  d.purge_limits =
+      "DELETE FROM limit_row WHERE (holder_kind, holder_name, counted) IN (SELECT holder_kind, "
+      "holder_name, counted FROM limit_row WHERE used = 0 AND $1 IS NOT NULL LIMIT $2)";
   d.purge_more =
       "SELECT EXISTS (SELECT 1 FROM resource r WHERE r.state = 3 AND r.delete_time < $1) "
-      "OR EXISTS (SELECT 1 FROM request WHERE made < $1)";
+      "OR EXISTS (SELECT 1 FROM request WHERE made < $1) "
+      "OR EXISTS (SELECT 1 FROM limit_row WHERE used = 0)";
 }
 
 }  // namespace

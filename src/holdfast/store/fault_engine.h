@@ -5,11 +5,62 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "holdfast/storage/engine.h"
 
 namespace holdfast::store {
+
+// Counts itself while it is out.
+class CountedSnapshot final : public storage::Snapshot {
+ public:
+  CountedSnapshot(std::unique_ptr<storage::Snapshot> inner, std::shared_ptr<int> count)
+      : inner_(std::move(inner)), count_(std::move(count)) {
+    ++*count_;
+  }
+  ~CountedSnapshot() override { --*count_; }
+
+  [[nodiscard]] Revision revision() const override { return inner_->revision(); }
+  [[nodiscard]] storage::Cursor place() const override { return inner_->place(); }
+  Task<absl::StatusOr<std::vector<std::optional<storage::Row>>>> get(
+      std::vector<ResourceKey> keys, storage::Fields fields) override {
+    return inner_->get(std::move(keys), fields);
+  }
+  Task<absl::StatusOr<storage::ScanPage>> scan(storage::ScanQuery query) override {
+    return inner_->scan(std::move(query));
+  }
+  Task<absl::StatusOr<storage::InboundPage>> inbound(storage::InboundQuery query) override {
+    return inner_->inbound(std::move(query));
+  }
+  Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) override {
+    return inner_->count_inbound(std::move(target), behaviors);
+  }
+  Task<absl::StatusOr<storage::ScanPage>> duties(storage::DutyQuery query) override {
+    return inner_->duties(std::move(query));
+  }
+  Task<absl::StatusOr<std::optional<storage::LimitRow>>> limit(storage::LimitKey key) override {
+    return inner_->limit(std::move(key));
+  }
+  Task<absl::StatusOr<std::vector<storage::LimitRow>>> limits(
+      std::optional<storage::LimitKey> after, size_t limit) override {
+    return inner_->limits(std::move(after), limit);
+  }
+  Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) override {
+    return inner_->cursor(std::move(name));
+  }
+  Task<absl::StatusOr<std::optional<storage::PutRequest>>> request(std::string id) override {
+    return inner_->request(std::move(id));
+  }
+  Task<absl::StatusOr<storage::FeedPage>> feed(storage::Cursor from, size_t limit) override {
+    return inner_->feed(std::move(from), limit);
+  }
+
+ private:
+  std::unique_ptr<storage::Snapshot> inner_;
+  std::shared_ptr<int> count_;  // with the engine, which may go first
+};
 
 // Passes everything on until `crash_at` commits have been done; from then on nothing reaches the
 // database until revive(). The commit at which it dies is either done or not, unknown to the one
@@ -45,6 +96,8 @@ class FaultEngine final : public storage::Engine {
     skip_ = skip;
   }
 
+  [[nodiscard]] int snapshots_out() const { return *snapshots_; }
+
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
   [[nodiscard]] Writers writers() const override { return engine_->writers(); }
 
@@ -78,7 +131,8 @@ class FaultEngine final : public storage::Engine {
   Task<absl::StatusOr<std::unique_ptr<storage::Snapshot>>> snapshot() override {
     if (dead_) co_return absl::UnavailableError("crashed");
     absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = co_await engine_->snapshot();
-    co_return snapshot;
+    if (!snapshot.ok()) co_return snapshot.status();
+    co_return std::make_unique<CountedSnapshot>(*std::move(snapshot), snapshots_);
   }
 
   Task<absl::StatusOr<storage::PurgeResult>> purge(Timestamp before, size_t limit) override {
@@ -100,6 +154,7 @@ class FaultEngine final : public storage::Engine {
   }
 
   std::unique_ptr<storage::Engine> engine_;
+  std::shared_ptr<int> snapshots_ = std::make_shared<int>(0);
   std::optional<int64_t> left_;
   LastCommit last_ = LastCommit::kLost;
   bool dead_ = false;

@@ -17,10 +17,7 @@ class OneBatch : public OnEveryEngine {
     return sizes;
   }
 
- private:
   FaultEngine* fault_ = nullptr;
-
- protected:
   TestStore store{GetParam(), StoreOptions{}, 1, [this](std::unique_ptr<storage::Engine> engine) {
                     auto wrapped = std::make_unique<FaultEngine>(std::move(engine));
                     fault_ = wrapped.get();
@@ -55,6 +52,22 @@ TEST_P(OneBatch, IsWhatAHookAddsTo) {
   store.restart();
   EXPECT_EQ(batches(Request(Create("projects/p"))).size(), 1u);
   EXPECT_TRUE(store.exists("projects/p/vpcs/v"));
+}
+
+TEST_P(OneBatch, WaitsForItsTurnWithNoSnapshotOut) {
+  HF_COVERS("T8");
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  int commits = 0;
+  fault_->watch([this, &commits](const storage::Batch& batch) {
+    ++commits;
+    EXPECT_EQ(fault_->snapshots_out(), 0) << batch.label;
+  });
+  WriteRequest request = Request(Update("projects/p", "display_name: 'x'"));
+  request.request_id = "id";
+  EXPECT_TRUE(store.apply(std::move(request)).ok());
+  EXPECT_TRUE(store.apply(Delete("projects/p")).ok());
+  EXPECT_EQ(commits, 2);
+  fault_->watch(nullptr);
 }
 
 TEST_P(OneBatch, IsNoneWhereNothingChanges) {

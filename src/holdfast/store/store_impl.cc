@@ -162,6 +162,7 @@ Task<absl::StatusOr<std::optional<WriteResult>>> StoreImpl::replay(WriteSet& set
 Task<Verdict> StoreImpl::commit(WriteSet& set, WriteResult& result) {
   const bool rehearses = set.request().mode == WriteMode::kValidateOnly;
   if (rehearses) set.batch().mode = storage::Batch::Mode::kRehearse;
+  set.release_snapshot();
   storage::Commit commit = co_await engine_.commit(std::move(set.batch()));
   if (!commit.ok()) co_return set.explain(*commit.failure);
   if (!rehearses) {
@@ -175,6 +176,7 @@ Task<Verdict> StoreImpl::commit(WriteSet& set, WriteResult& result) {
 Task<Verdict> StoreImpl::delete_large(WriteSet& set, WriteResult& result) {
   result.resources.assign(set.results().size(), nullptr);
   if (set.request().mode == WriteMode::kValidateOnly) co_return Done();
+  set.release_snapshot();
   Deletions::Attempt attempt = co_await deletions_.attempt(set);
   if (!attempt.decided.has_value()) co_return std::move(attempt.verdict);
   result.revision = attempt.revision;
@@ -191,6 +193,7 @@ Task<absl::StatusOr<bool>> StoreImpl::commit_removal(WriteSet& set) {
   for (const std::unique_ptr<Layer>& layer : layers_) {
     HF_CO_RETURN_IF_ERROR(co_await layer->prepare(set));
   }
+  set.release_snapshot();
   HF_CO_ASSIGN_OR_RETURN(const bool committed,
                          co_await CommitGuarded(engine_, std::move(set.batch())));
   if (committed) {

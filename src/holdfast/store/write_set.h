@@ -102,8 +102,9 @@ class WriteSet {
 
   // The state that this attempt reads; taken when first asked for.
   Task<absl::StatusOr<storage::Snapshot*>> snapshot();
-  // Nullptr if nothing has asked for it.
-  [[nodiscard]] storage::Snapshot* snapshot_if_taken() const { return snapshot_.get(); }
+  // For when all has been read: while a commit waits for its turn, a snapshot that nobody needs
+  // would keep the database from shortening its log.
+  void release_snapshot() { snapshot_.reset(); }
 
   // INVALID_ARGUMENT if the resource has a change already.
   absl::StatusOr<Change*> add(Change change);

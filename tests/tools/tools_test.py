@@ -42,15 +42,17 @@ class GuardsTest(unittest.TestCase):
             Handled());
 """
     PLAN = "  add({.sql = dialect_.take_limit,\n       .expect = kOne}, {}, {});\n"
-    ALL = ["src/holdfast/store/s.cc:2", "src/holdfast/store/s.cc:6", "sqlite/take_limit",
-           "postgres/take_limit"]
+    ALL = ["src/holdfast/store/s.cc:2", "src/holdfast/store/s.cc:6", "postgres/take_limit",
+           "sqlite/take_limit"]
 
     def report(self, store: str, seen: list[str]) -> tuple[int, dict]:
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
-            for path, text in {"store/s.cc": store, "storage/sql/plan.cc": self.PLAN}.items():
+            for path, text in {"store/s.cc": store, "storage/sql/plan.cc": self.PLAN,
+                               "storage/sql/sqlite_dialect.cc": "d.take_limit = 1;",
+                               "storage/sql/postgres_texts.cc": "d.take_limit = 2;"}.items():
                 file = root / "src/holdfast" / path
-                file.parent.mkdir(parents=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
             (root / "x_test.guards").write_text("".join(f"{name}\tA.B\n" for name in seen))
             result = subprocess.run([TOOLS / "guards", "--root", root, "--records", root],

@@ -1,5 +1,8 @@
 // Each guard of the store, with a rival that comes between reading and writing: exactly that guard
 // fails, and the write reads again.
+#include <algorithm>
+#include <variant>
+
 #include "holdfast/store/fault_engine.h"
 #include "holdfast/store/test_store.h"
 #include "holdfast/testing/covers.h"
@@ -14,6 +17,39 @@ class Guards : public OnEveryEngine {
   void meanwhile(WriteRequest rival, int skip = 0) {
     rival_ = std::move(rival);
     fault_->before_commit([this]() -> Task<void> { return DoRival(); }, skip);
+  }
+  // The same at the first batch that is like this, with anything.
+  void meanwhile_at(std::function<bool(const storage::Batch&)> is_like,
+                    std::function<Task<void>()> rival) {
+    fault_->watch([this, is_like = std::move(is_like), rival = std::move(rival),
+                   done = false](const storage::Batch& batch) mutable {
+      if (done || !is_like(batch)) return;
+      done = true;
+      fault_->before_commit(rival);
+    });
+  }
+  // Puts a row there behind the store's back, with an edge to `target` if there is one.
+  Task<void> smuggle(std::string name, std::string target) {
+    storage::CreateRow create;
+    create.row.key = Key(name);
+    create.row.uid = Uid("smuggled");
+    create.row.version = Version(1);
+    create.row.body = Text(name, "")->SerializeAsString();
+    if (!target.empty()) {
+      create.edges.push_back({.target = Key(target),
+                              .source = Key(name),
+                              .field = "vpc",
+                              .behavior = OnDelete::kBlock});
+    }
+    storage::Batch batch;
+    batch.add(std::move(create));
+    const storage::Commit commit = co_await store.engine().commit(std::move(batch));
+    EXPECT_TRUE(commit.ok());
+  }
+  // "projects/p" with a VPC that has so many rules that deleting it takes several batches.
+  void given_large_vpc() {
+    store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+    for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
   }
   Task<void> DoRival() {
     const absl::StatusOr<WriteResult> result = co_await store.store().write(std::move(rival_));
@@ -30,9 +66,9 @@ class Guards : public OnEveryEngine {
 
  private:
   FaultEngine* fault_ = nullptr;
-  WriteRequest rival_;
 
  protected:
+  WriteRequest rival_;
   std::optional<storage::Row> row_;
   absl::Status rival_status = absl::UnknownError("didn't run");
   TestStore store{GetParam(), StoreOptions{.max_batch_ops = 8, .max_inline_dependants = 4}, 1,
@@ -241,6 +277,90 @@ TEST_P(Guards, ARoundThatWasGivenUpCantBeDecided) {
     store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
     for (int i = 0; i < 12; ++i) store.given(Create(absl::StrCat("projects/p/vpcs/v/rules/r", i)));
   }
+}
+
+// What a batch has an op of this sort about a row for.
+template <class Op>
+std::function<bool(const storage::Batch&)> Has(std::string_view name) {
+  return [key = Key(name)](const storage::Batch& batch) {
+    return std::any_of(batch.ops.begin(), batch.ops.end(), [&](const storage::Op& op) {
+      const auto* wanted = std::get_if<Op>(&op);
+      return wanted != nullptr && wanted->key == key;
+    });
+  };
+}
+
+TEST_P(Guards, ALargeDeletionIsNotDecidedUnderARequestIdThatIsTaken) {
+  HF_COVERS("T9");
+  given_large_vpc();
+  const auto once = [](WriteOp op, std::string hash) {
+    WriteRequest request = Request(std::move(op));
+    request.request_id = "id";
+    request.request_hash = std::move(hash);
+    return request;
+  };
+  const auto decides = [](const storage::Batch& batch) {
+    return !batch.ops.empty() && std::holds_alternative<storage::PutRequest>(batch.ops[0]);
+  };
+  rival_ = once(Create("projects/q"), "another");
+  meanwhile_at(decides, [this]() -> Task<void> { return DoRival(); });
+  const auto result = store.write(once(Delete("projects/p"), "hash"));
+  EXPECT_TRUE(rival_status.ok()) << rival_status;
+  EXPECT_EQ(ReasonOf(result.status()), Reason::kRequestIdReused) << result.status();
+  store.settle();
+  EXPECT_TRUE(store.exists("projects/p/vpcs/v/rules/r0"));
+  EXPECT_EQ(store.duties(), 0u);
+  EXPECT_EQ(store.findings(), "");
+}
+
+TEST_P(Guards, OneOfTwoNodesOpensWhatADeadOneClosed) {
+  HF_COVERS("T7", "T9");
+  for (int skip = 0; skip < 4; ++skip) {
+    given_large_vpc();
+    FaultEngine& engine = static_cast<FaultEngine&>(store.engine());
+    engine.crash_at(3, FaultEngine::LastCommit::kLost);
+    EXPECT_FALSE(store.apply(Delete("projects/p")).ok());
+    engine.revive();
+    store.restart();
+    ASSERT_GT(store.duties(), 0u);
+    const auto other = BuildStore(store.env(), TestSchema(), *TestSchema().services()[0],
+                                  store.engine(), store.hooks(), {});
+    const auto node = [&]() -> Task<void> {
+      return [](Store& s) -> Task<void> {
+        for (absl::StatusOr<size_t> left = 1; left.ok() && *left > 0;)
+          left = co_await s.run_duties();
+      }(*other);
+    };
+    engine.before_commit(node, skip);
+    store.settle();
+    EXPECT_EQ(store.duties(), 0u);
+    EXPECT_EQ(store.findings(), "") << skip;
+    EXPECT_TRUE(store.apply(Delete("projects/p")).ok());
+    store.settle();
+  }
+}
+
+TEST_P(Guards, ARemovalNeverLeavesAReferenceThatShouldNotBeThere) {
+  HF_COVERS("T7");
+  given_large_vpc();
+  store.given(Create("projects/q"));
+  meanwhile_at(Has<storage::RequireNoInbound>("projects/p/vpcs/v"), [this]() -> Task<void> {
+    return smuggle("projects/q/gateways/g", "projects/p/vpcs/v");
+  });
+  EXPECT_TRUE(store.apply(Delete("projects/p/vpcs/v")).ok());
+  store.settle_quietly();
+  EXPECT_EQ(store.state("projects/p/vpcs/v"), RowState::kDeleting);
+}
+
+TEST_P(Guards, ARemovalTakesAChildThatShouldNotBeThere) {
+  HF_COVERS("T7");
+  given_large_vpc();
+  meanwhile_at(Has<storage::RequireNoChildren>("projects/p/vpcs/v"),
+               [this]() -> Task<void> { return smuggle("projects/p/vpcs/v/rules/late", ""); });
+  EXPECT_TRUE(store.apply(Delete("projects/p/vpcs/v")).ok());
+  store.settle();
+  EXPECT_EQ(store.state("projects/p/vpcs/v"), RowState::kGone);
+  EXPECT_FALSE(store.exists("projects/p/vpcs/v/rules/late"));
 }
 
 TEST_P(Guards, ARequestIdIsTakenOnce) {

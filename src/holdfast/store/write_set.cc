@@ -68,10 +68,16 @@ size_t WriteSet::written() const {
                                            [](const auto& change) { return !change->unchanged; }));
 }
 
+storage::Explain Handled(std::source_location place) {
+  return [place](const Failure&) {
+    NoteFailedGuard(place);
+    return MakeError(Reason::kConflict, "somebody else was faster");
+  };
+}
+
 void WriteSet::add_op(storage::Op op, Note note, std::source_location place) {
-  batch_.ops.push_back(std::move(op));
+  batch_.add(std::move(op), Handled(place));
   notes_.push_back(note);
-  places_.push_back(place);
 }
 
 const ResourceKey* WriteSet::keep(ResourceKey key) { return &kept_.emplace_back(std::move(key)); }
@@ -79,7 +85,6 @@ const ResourceKey* WriteSet::keep(ResourceKey key) { return &kept_.emplace_back(
 Verdict WriteSet::explain(const Failure& failure) const {
   switch (failure.kind) {
     case Failure::Kind::kRequestSeen:
-      NoteFailedGuard(places_[failure.op]);
       return {.what = Verdict::What::kReplay, .status = absl::OkStatus()};
     case Failure::Kind::kRetryable:
       return Verdict::Retry();
@@ -101,7 +106,6 @@ Verdict WriteSet::explain(const Failure& failure) const {
       break;
   }
   HF_CHECK(failure.op < notes_.size()) << "an engine failed an op that isn't there";
-  NoteFailedGuard(places_[failure.op]);
   const Note& note = notes_[failure.op];
   Verdict verdict = note.explain(*this, note, failure);
   if (!verdict.status.ok() && note.change != nullptr) {

@@ -71,6 +71,11 @@ struct Verdict {
   }
 };
 
+// For an op whose failure is the business of whoever commits the batch: it is only noted, by the
+// place in the code that adds the op (base/failed_guards.h).
+[[nodiscard]] storage::Explain Handled(
+    std::source_location place = std::source_location::current());
+
 class WriteSet;
 
 // Beside each op of the batch: what its failure means. The layer that adds an op explains it.
@@ -130,7 +135,6 @@ class WriteSet {
   // The round of another deletion that stands in the way and isn't decided yet.
   std::optional<std::string> contested;
 
-  // Where in the code it is added is what its failure is noted by (base/failed_guards.h).
   void add_op(storage::Op op, Note note,
               std::source_location place = std::source_location::current());
   // Keeps a key as long as the write goes on, for notes.
@@ -158,7 +162,6 @@ class WriteSet {
   bool wants_again_ = false;
   storage::Batch batch_;
   std::vector<Note> notes_;
-  std::vector<std::source_location> places_;
   std::deque<ResourceKey> kept_;
 };
 

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
-#include "holdfast/base/failed_guards.h"
 #include "holdfast/base/strings.h"
 
 namespace holdfast::store {
@@ -32,13 +31,6 @@ std::string ReopeningName(std::string_view round) {
 std::string MemberName(std::string_view root_round) {
   if (root_round.ends_with(kReopening)) root_round.remove_suffix(1);
   return std::string(root_round);
-}
-
-storage::Explain Handled(std::source_location place) {
-  return [place](const storage::Failure&) {
-    NoteFailedGuard(place);
-    return MakeError(Reason::kConflict, "somebody else was faster");
-  };
 }
 
 Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch batch) {

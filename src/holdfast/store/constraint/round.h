@@ -11,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -33,11 +32,6 @@ namespace holdfast::store {
 [[nodiscard]] constexpr uint32_t StateMask(storage::RowState state) {
   return 1u << static_cast<int>(state);
 }
-
-// For an op whose failure is the business of whoever commits the batch: it is only noted, by the
-// place that adds the op (base/failed_guards.h).
-[[nodiscard]] storage::Explain Handled(
-    std::source_location place = std::source_location::current());
 
 // Commits a batch whose guards tell whether somebody else was faster: false. Others failures are
 // errors. After an ambiguous commit the answer is false too: whoever reads again sees what is.

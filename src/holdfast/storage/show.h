@@ -114,7 +114,9 @@ std::string ShowAnswer(const absl::StatusOr<T>& answer) {
 
 // Every row, and every limit: what one state of a database holds, as far as it can be listed, but
 // not its own revision, which may count what else happens.
-inline std::string DumpSnapshot(SuiteEnv& env, Snapshot& snapshot) {
+// `env` is one that can run a task to its end.
+template <class RunningEnv>
+std::string DumpSnapshot(RunningEnv& env, Snapshot& snapshot) {
   std::string text;
   ScanQuery query{.tombstones = Tombstones::kInclude};
   do {

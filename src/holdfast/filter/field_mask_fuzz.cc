@@ -35,7 +35,10 @@ void Try(const std::vector<std::string>& paths, const Message& resource) {
   if (mask->keeps_serialized()) {
     std::string bytes;
     HF_CHECK(mask->keep(resource.SerializeAsString(), bytes));
-    HF_CHECK(bytes == kept->SerializeAsString()) << "bytes are cut otherwise than messages";
+    const std::unique_ptr<Message> parsed(resource.New());
+    HF_CHECK(parsed->ParseFromString(bytes) &&
+             google::protobuf::util::MessageDifferencer::Equals(*kept, *parsed))
+        << "bytes are cut otherwise than messages";
   }
   const auto twice = CopyOf(*kept);
   mask->keep(*twice);

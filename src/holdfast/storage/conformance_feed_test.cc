@@ -110,6 +110,11 @@ TEST_P(EngineConformance, ReplayedFeedGivesWhatAScanGives) {
   uint64_t seed = 1;
   Cursor cursor = snapshot()->place();
   std::map<ResourceKey, std::string> view;
+  // With several writers a row's revision in the feed isn't the one it has elsewhere.
+  const auto show = [&](Row row) {
+    if (engine_->writers() == Engine::Writers::kOthersToo) row.revision = Revision();
+    return Show(row);
+  };
   for (int step = 0; step < 200; ++step) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     const ResourceKey key = Vpc(std::to_string(seed >> 33 & 7));
@@ -126,12 +131,12 @@ TEST_P(EngineConformance, ReplayedFeedGivesWhatAScanGives) {
     if ((seed >> 50 & 3) != 0) continue;
     const auto snap = snapshot();
     const FeedPage page = read(snap->feed(cursor, 3));
-    for (const Row& changed : page.rows) view[changed.key] = Show(changed);
+    for (const Row& changed : page.rows) view[changed.key] = show(changed);
     cursor = page.next;
     if (!page.complete) continue;
     std::string expected;
     for (const Row& now : read(snap->scan({.tombstones = Tombstones::kInclude})).rows) {
-      absl::StrAppend(&expected, Show(now), "\n");
+      absl::StrAppend(&expected, show(now), "\n");
     }
     std::string seen;
     for (const auto& [at_key, text] : view) absl::StrAppend(&seen, text, "\n");

@@ -1,6 +1,7 @@
 #include "holdfast/storage/sql/columns.h"
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/storage/sql/dialect.h"
@@ -39,8 +40,11 @@ batch::Value BlobOrNull(std::optional<std::string> s) {
 }
 
 int64_t ToNumber(const batch::Value& value) {
-  const auto* number = std::get_if<int64_t>(&value);
-  return number == nullptr ? 0 : *number;
+  if (const auto* number = std::get_if<int64_t>(&value)) return *number;
+  // A transaction's id, as PostgreSQL observed it.
+  int64_t parsed = 0;
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr && absl::SimpleAtoi(*text, &parsed) ? parsed : 0;
 }
 
 std::string ToText(batch::Value value) {

@@ -53,8 +53,10 @@ struct PostgresOptions {
   // Sessions for snapshots, one each; one more snapshot waits, this long at most.
   size_t snapshots = 8;
   Duration max_snapshot_wait = Seconds(10);
-  // A snapshot holds back the cleaning up of old rows: after this it is ended, and reads fail.
-  Duration max_snapshot_life = Seconds(30);
+  // A snapshot holds back the cleaning up of old rows. When it wasn't used for so long, or has
+  // lived so long (a check of everything reads for minutes), it is ended, and reads fail.
+  Duration max_snapshot_idle = Seconds(30);
+  Duration max_snapshot_life = Seconds(1800);
 
   // A batch that lost against others is sent again, so often and so long at most.
   int max_attempts = 8;

@@ -109,7 +109,7 @@ class PostgresDatabase::Core {
   [[nodiscard]] const PostgresStats& stats() const { return *stats_; }
   [[nodiscard]] const std::shared_ptr<CommitContext>& commits() const { return commits_; }
   [[nodiscard]] postgres::SnapshotSource snapshots() const {
-    return {env_, readers_, statements_, options_.max_snapshot_life};
+    return {env_, readers_, statements_, options_.max_snapshot_idle, options_.max_snapshot_life};
   }
 
   static Task<absl::Status> SetUp(std::shared_ptr<Core> self);

@@ -46,20 +46,34 @@ class Ending final : public Exchange {
   void on_end(End, const std::string&) override {}
 };
 
-// The transaction of a snapshot: ended once, by the snapshot's end or because it has lived too
-// long.
+// The transaction of a snapshot: ended once, by the snapshot's end, or because it wasn't used or
+// has lived for too long.
 class Transaction {
  public:
-  Transaction(std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection)
-      : pool_(std::move(pool)), connection_(std::move(connection)) {}
+  Transaction(std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection, Duration now)
+      : pool_(std::move(pool)), begun_(now), connection_(std::move(connection)), used_(now) {}
   ~Transaction() { end(); }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
   // Null once it has ended.
-  [[nodiscard]] std::shared_ptr<Connection> connection() {
+  [[nodiscard]] std::shared_ptr<Connection> use(Duration now) {
     const std::lock_guard lock(mutex_);
+    used_ = now;
     return connection_;
+  }
+
+  // Ends it when it is time, and looks again until then. Holds nothing that should go.
+  static void Watch(Env& env, Duration max_idle, Duration max_life,
+                    std::weak_ptr<Transaction> weak) {
+    env.post_after(max_idle, [&env, max_idle, max_life, weak] {
+      const auto alive = weak.lock();
+      if (alive == nullptr) return;
+      const int64_t now = env.clock().monotonic().value();
+      const bool old = now - alive->begun_.value() >= max_life.value();
+      if (old || now - alive->used().value() >= max_idle.value()) return alive->end();
+      Watch(env, max_idle, max_life, weak);
+    });
   }
 
   void end() {
@@ -74,15 +88,23 @@ class Transaction {
   }
 
  private:
+  [[nodiscard]] Duration used() {
+    const std::lock_guard lock(mutex_);
+    return used_;
+  }
+
   const std::shared_ptr<Pool> pool_;
+  const Duration begun_;
   std::mutex mutex_;
   std::shared_ptr<Connection> connection_;
+  Duration used_;
 };
 
 class Snapshot final : public ReadSnapshot {
  public:
-  Snapshot(std::shared_ptr<StatementCache> statements, std::shared_ptr<Transaction> transaction)
-      : statements_(std::move(statements)), transaction_(std::move(transaction)) {}
+  Snapshot(Env& env, std::shared_ptr<StatementCache> statements,
+           std::shared_ptr<Transaction> transaction)
+      : env_(env), statements_(std::move(statements)), transaction_(std::move(transaction)) {}
 
   Task<absl::StatusOr<std::vector<Row>>> query(std::string_view sql, Row binds,
                                                size_t max_rows) override {
@@ -96,9 +118,10 @@ class Snapshot final : public ReadSnapshot {
   Task<absl::StatusOr<std::vector<std::vector<Row>>>> query_each(std::string_view sql,
                                                                  std::vector<Row> binds,
                                                                  size_t max_rows) override {
-    const std::shared_ptr<Connection> connection = transaction_->connection();
+    const std::shared_ptr<Connection> connection = transaction_->use(env_.clock().monotonic());
     if (connection == nullptr) {
-      co_return MakeError(Reason::kDatabaseUnavailable, "the snapshot has lived too long");
+      co_return MakeError(Reason::kDatabaseUnavailable,
+                          "the snapshot wasn't used, or has lived, for too long");
     }
     if (binds.empty()) co_return std::vector<std::vector<Row>>();
     const std::shared_ptr<const Statement> statement = statements_->get(LimitRows(sql, max_rows));
@@ -118,6 +141,7 @@ class Snapshot final : public ReadSnapshot {
   }
 
  private:
+  Env& env_;
   const std::shared_ptr<StatementCache> statements_;  // shared with the database
   const std::shared_ptr<Transaction> transaction_;    // shared with the timer that ends it
   bool begun_ = false;
@@ -132,12 +156,11 @@ Task<absl::StatusOr<std::unique_ptr<ReadSnapshot>>> TakeSnapshot(SnapshotSource 
   if (lease->connection() == nullptr) {
     co_return MakeError(Reason::kDatabaseUnavailable, lease->why());
   }
-  auto transaction = std::make_shared<Transaction>(source.pool, lease->connection());
-  source.env.post_after(source.max_life, [weak = std::weak_ptr(transaction)] {
-    if (const auto alive = weak.lock()) alive->end();
-  });
+  auto transaction = std::make_shared<Transaction>(source.pool, lease->connection(),
+                                                   source.env.clock().monotonic());
+  Transaction::Watch(source.env, source.max_idle, source.max_life, transaction);
   std::unique_ptr<ReadSnapshot> snapshot =
-      std::make_unique<Snapshot>(source.statements, std::move(transaction));
+      std::make_unique<Snapshot>(source.env, source.statements, std::move(transaction));
   co_return snapshot;
 }
 

@@ -16,6 +16,7 @@ struct SnapshotSource {
   Env& env;
   std::shared_ptr<Pool> pool;
   std::shared_ptr<StatementCache> statements;
+  Duration max_idle;
   Duration max_life;
 };
 

@@ -265,21 +265,25 @@ TEST_F(DriverKilled, WhatASessionWasAtIsDoneByAnother) {
 TEST_F(DriverKilled, AtAnyTimeEachBatchHappensOnce) {
   HF_COVERS("T9");
   connect({.connections = 4, .max_attempts = 1000, .max_retry_time = Seconds(60)});
-  constexpr int64_t kBatches = 600;
-  std::vector<std::future<Outcome>> waiting;
-  for (int64_t i = 0; i < kBatches; ++i) {
-    Batch batch = Numbered(i);
-    batch.set_idempotency_key("key " + std::to_string(i), "hash", "answer");
-    waiting.push_back(boost::asio::co_spawn(env_.executor(), client_->commit(std::move(batch)),
-                                            boost::asio::use_future));
+  constexpr int64_t kRounds = 12;
+  constexpr int64_t kBatches = 50;
+  for (int64_t round = 0; round < kRounds; ++round) {
+    std::vector<std::future<Outcome>> waiting;
+    for (int64_t i = round * kBatches; i < (round + 1) * kBatches; ++i) {
+      Batch batch = Numbered(i);
+      batch.set_idempotency_key("key " + std::to_string(i), "hash", "answer");
+      waiting.push_back(boost::asio::co_spawn(env_.executor(), client_->commit(std::move(batch)),
+                                              boost::asio::use_future));
+    }
+    terminate_all();
+    terminate_all();
+    for (auto& future : waiting) {
+      const Outcome outcome = future.get();
+      EXPECT_TRUE(outcome.ok()) << outcome.status();
+    }
   }
-  for (int i = 0; i < 25; ++i) terminate_all();
-  for (auto& future : waiting) {
-    const Outcome outcome = future.get();
-    EXPECT_TRUE(outcome.ok()) << outcome.status();
-  }
-  EXPECT_EQ(counter(), kBatches);
-  EXPECT_EQ(count("t"), kBatches);
+  EXPECT_EQ(counter(), kRounds * kBatches);
+  EXPECT_EQ(count("t"), kRounds * kBatches);
   EXPECT_GT(client_->stats().lost, 5);
 }
 

@@ -108,6 +108,9 @@ size_t Fragment::add(std::string_view label, Fragment fragment) {
 }
 
 StepHandle Batch::add(Step step) {
+  constexpr size_t kOften =
+      16;  // steps are large: growing one by one would move them again and again
+  if (steps_.empty()) steps_.reserve(kOften);
   steps_.push_back(std::move(step));
   return {steps_.size() - 1};
 }

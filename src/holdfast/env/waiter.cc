@@ -67,9 +67,9 @@ Waiter::Waiter(const Executor& executor, Resume resume)
                     .registry()),
       id_(registry_->add(std::move(resume))) {}
 
-void Waiter::resume() const {
+void Waiter::resume(Where where) const {
   Resume resume = registry_->take(id_);
-  if (resume) resume();
+  if (resume) resume(where);
 }
 
 }  // namespace holdfast::internal

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdint>
 #include <memory>
@@ -19,21 +20,29 @@ namespace holdfast::internal {
 // Thread-safe. Copies are the same waiter.
 class Waiter {
  public:
+  // kPosted: the coroutine is posted to its own executor. kHere: it runs within resume(), if that is
+  // called on a thread of its executor: one hop less, for who holds no lock.
+  enum class Where { kPosted, kHere };
+
   // `handler` is what asio::async_initiate gives to its initiation.
   template <class Handler>
   [[nodiscard]] static Waiter Of(Handler handler) {
     const Executor executor = boost::asio::get_associated_executor(handler);
     // post() with the handler alone goes straight to its own executor, in one hop.
-    return Waiter(executor,
-                  [h = std::move(handler)]() mutable { boost::asio::post(std::move(h)); });
+    return Waiter(executor, [h = std::move(handler)](Where where) mutable {
+      if (where == Where::kHere) {
+        boost::asio::dispatch(std::move(h));
+      } else {
+        boost::asio::post(std::move(h));
+      }
+    });
   }
 
-  // Posts the coroutine to its own executor. Does nothing the second time, and nothing when the
-  // execution context has shut down.
-  void resume() const;
+  // Does nothing the second time, and nothing when the execution context has shut down.
+  void resume(Where where = Where::kPosted) const;
 
  private:
-  using Resume = absl::AnyInvocable<void()>;
+  using Resume = absl::AnyInvocable<void(Where)>;
   class Registry;
   class Service;
 

@@ -103,7 +103,7 @@ void Run::refused(const std::string& why) {
   trouble_->failure_class = FailureClass::kUnavailable;
   trouble_->message = why;
   was_refused_ = true;
-  resume();
+  resume(Waiter::Where::kPosted);
 }
 
 void Run::on_end(End end, const std::string& lost) {
@@ -118,13 +118,14 @@ void Run::on_end(End end, const std::string& lost) {
   const std::shared_ptr<Pool> pool = std::exchange(pool_, nullptr);
   // First who waits for the session, then who waits for the answer.
   if (used != nullptr && pool != nullptr) pool->release(used);
-  resume();
+  // What wasn't sent may be told to its own sender, who is still about it.
+  resume(end == End::kAnswered ? Waiter::Where::kHere : Waiter::Where::kPosted);
 }
 
-void Run::resume() {
+void Run::resume(Waiter::Where where) {
   // The waiter goes with this object, which may go with the coroutine.
   const Waiter waiter = *waiter_;
-  waiter.resume();
+  waiter.resume(where);
 }
 
 // --- results ------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Run : public Exchange, public Claim, public std::enable_shared_from_this<R
   void on_end(End end, const std::string& lost) override;
 
  private:
-  void resume();
+  void resume(internal::Waiter::Where where);
 
   std::shared_ptr<Pool> pool_;  // shared: the database may be closed meanwhile
   std::shared_ptr<Connection> connection_;

@@ -27,7 +27,7 @@ CREATE OR REPLACE FUNCTION holdfast_batch.fail(what text, wanted bigint, binds b
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $hf$
 DECLARE
   place bigint := 1;
-  shown json := seen -> 0;
+  shown json := (seen ->> 0)::json;  -- a JSON null is none
   p text[];
   observed text[] := '{}';
 BEGIN

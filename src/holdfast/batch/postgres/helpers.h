@@ -14,7 +14,7 @@
 
 namespace holdfast::batch::postgres {
 
-inline constexpr int64_t kHelpersVersion = 1;
+inline constexpr int64_t kHelpersVersion = 2;
 // Advisory locks of set-up work: the helpers' own, and every script's.
 inline constexpr int64_t kSetUpLock = 0x686f6c6466617374;  // "holdfast"
 

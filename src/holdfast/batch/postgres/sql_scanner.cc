@@ -152,6 +152,8 @@ StatementParts Dissect(std::string_view sql) {
   if (first.is("WITH")) {
     do {
       verb = scanner.next();
+      const Verb inner = verb.depth > 0 ? VerbOf(verb) : Verb::kOther;
+      parts.with_changes |= inner != Verb::kOther && inner != Verb::kSelect;
     } while (verb.kind != Token::Kind::kEnd && (verb.depth > 0 || VerbOf(verb) == Verb::kOther));
     parts.with = sql.substr(first.begin, verb.begin - first.begin);
   }

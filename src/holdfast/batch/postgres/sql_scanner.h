@@ -12,9 +12,10 @@ namespace holdfast::batch::postgres {
 struct StatementParts {
   enum class Verb { kSelect, kInsert, kUpdate, kDelete, kOther };
   Verb verb = Verb::kOther;
-  std::string_view with;   // "WITH a AS (…)" with the space behind it, or empty
-  std::string_view main;   // from the verb on, without trailing semicolons
-  bool returning = false;  // at the main statement's own level
+  std::string_view with;      // "WITH a AS (…)" with the space behind it, or empty
+  bool with_changes = false;  // a part of it may change something
+  std::string_view main;      // from the verb on, without trailing semicolons
+  bool returning = false;     // at the main statement's own level
 };
 
 [[nodiscard]] StatementParts Dissect(std::string_view sql);

@@ -48,9 +48,15 @@ std::string Literal(std::string_view text) {
   return literal + "'";
 }
 
-// The call that ends the transaction. Only run when it shall.
-std::string FailCall(const Step& step, size_t parameters, std::string_view binds,
-                     std::string_view rows) {
+// What the call that ends the transaction is told, as SQL.
+struct Found {
+  std::string_view binds = "NULL";  // of a set: how many bind rows
+  std::string_view count = "count(*)";
+  std::string_view rows = "NULL";  // as JSON
+};
+
+// Only run when the transaction shall end.
+std::string FailCall(const Step& step, size_t parameters, const Found& found) {
   std::string values = "NULL";
   if (!step.observe.empty() && parameters > 0) {
     values = "json_build_array(";
@@ -59,8 +65,8 @@ std::string FailCall(const Step& step, size_t parameters, std::string_view binds
   }
   const std::string observe = step.observe.empty() ? "NULL" : Literal(step.observe);
   return absl::StrCat("holdfast_batch.fail('", ToAbsl(NameOf(step.expect.what)), "',",
-                      step.expect.rows, ",", ToAbsl(binds), ",count(*),", ToAbsl(rows), ",",
-                      observe, ",", values, ")");
+                      step.expect.rows, ",", ToAbsl(found.binds), ",", ToAbsl(found.count), ",",
+                      ToAbsl(found.rows), ",", observe, ",", values, ")");
 }
 
 constexpr std::string_view kAllRowsAsJson = "(SELECT json_agg(hf) FROM hf)";
@@ -73,15 +79,32 @@ std::string Opening(const StatementParts& parts) {
   return absl::StrCat(ToAbsl(with), ", ");
 }
 
+std::string MetByCount(const Expect& expect, std::string_view count) {
+  return absl::StrCat(ToAbsl(count), " ", ToAbsl(ComparisonOf(expect.what)), " ", expect.rows);
+}
+
+// A query needs no common table expression, which costs as much as the query itself.
+std::string WrapSelect(const Step& step, const StatementParts& parts, size_t parameters) {
+  constexpr std::string_view kCount = "count(hf) OVER ()";  // 0 where only the join makes a row
+  const bool guard = step.expect.what == What::kGuard;
+  const std::string met = guard ? absl::StrCat("hf.hf_ok AND ", ToAbsl(kCount), " = 1")
+                                : MetByCount(step.expect, kCount);
+  const std::string fail =
+      FailCall(step, parameters,
+               {.count = kCount, .rows = guard ? "json_build_array(row_to_json(hf))" : "NULL"});
+  return absl::StrCat("SELECT CASE WHEN ", met, " THEN ", ToAbsl(kCount), " ELSE ", fail,
+                      "::int END, hf.* FROM (SELECT) AS hfo LEFT JOIN (", ToAbsl(parts.with),
+                      ToAbsl(parts.main), "\n) AS hf", guard ? "(hf_ok)" : "", " ON true");
+}
+
 std::string WrapEach(const Step& step, const StatementParts& parts, size_t parameters,
                      ResultShape& shape) {
   const bool guard = step.expect.what == What::kGuard;
   const bool returns = parts.verb == Verb::kSelect || parts.returning;
-  const std::string met = guard ? "count(*) = 1 AND bool_and(hf_ok)"
-                                : absl::StrCat("count(*) ", ToAbsl(ComparisonOf(step.expect.what)),
-                                               " ", step.expect.rows);
+  const std::string met =
+      guard ? "count(*) = 1 AND bool_and(hf_ok)" : MetByCount(step.expect, "count(*)");
   const std::string fail =
-      FailCall(step, parameters, "NULL", guard ? kAllRowsAsJson : std::string_view("NULL"));
+      FailCall(step, parameters, {.rows = guard ? kAllRowsAsJson : std::string_view("NULL")});
   const std::string start =
       absl::StrCat(ToAbsl(Opening(parts)), "hf", guard ? "(hf_ok)" : "", " AS MATERIALIZED (",
                    ToAbsl(parts.main), returns ? "\n)" : "\nRETURNING 1)");
@@ -114,11 +137,11 @@ std::string MetBySet(const Expect& expect, std::string_view n) {
 std::string WrapSet(const Step& step, const StatementParts& parts, size_t parameters) {
   const std::string n = absl::StrCat("$", parameters + 1, "::bigint");
   const bool guard = step.expect.what == What::kGuard;
-  return absl::StrCat(ToAbsl(Opening(parts)), "hf(hf_position", guard ? ", hf_ok" : "",
-                      ") AS MATERIALIZED (", ToAbsl(parts.main),
-                      "\n), hfc AS MATERIALIZED (SELECT CASE WHEN ", MetBySet(step.expect, n),
-                      " THEN true ELSE ", FailCall(step, parameters, n, kAllRowsAsJson),
-                      " END AS ok FROM hf) SELECT hf.* FROM hfc LEFT JOIN hf ON hfc.ok");
+  return absl::StrCat(
+      ToAbsl(Opening(parts)), "hf(hf_position", guard ? ", hf_ok" : "", ") AS MATERIALIZED (",
+      ToAbsl(parts.main), "\n), hfc AS MATERIALIZED (SELECT CASE WHEN ", MetBySet(step.expect, n),
+      " THEN true ELSE ", FailCall(step, parameters, {.binds = n, .rows = kAllRowsAsJson}),
+      " END AS ok FROM hf) SELECT hf.* FROM hfc LEFT JOIN hf ON hfc.ok");
 }
 
 }  // namespace
@@ -144,6 +167,9 @@ absl::StatusOr<Wrapped> Wrap(const Step& step, size_t parameters) {
     return Wrapped{WrapSet(step, parts, parameters), ResultShape::kPositioned};
   }
   Wrapped wrapped;
+  if (parts.verb == Verb::kSelect && !parts.with_changes) {
+    return Wrapped{WrapSelect(step, parts, parameters), ResultShape::kCounted};
+  }
   wrapped.text = WrapEach(step, parts, parameters, wrapped.shape);
   return wrapped;
 }

@@ -1,13 +1,18 @@
 // A Step as the SQL that is sent: its expectation is enforced by the statement itself, since by the
 // time its answer comes everything behind it has been sent too.
 //
-// What expects nothing goes out as it is. Else the statement becomes a common table expression that
-// a check reads to its end, and the check calls holdfast_batch.fail() (helpers.h) if it isn't met:
+// What expects nothing goes out as it is. Else a check reads the statement to its end, and calls
+// holdfast_batch.fail() (helpers.h) if it isn't met. Around a query:
+//
+//   SELECT CASE WHEN count(hf) OVER () = 1 THEN count(hf) OVER () ELSE holdfast_batch.fail(…) END,
+//          hf.* FROM (SELECT) AS hfo LEFT JOIN (SELECT …) AS hf ON true
+//
+// so that there is a row to be checked even if the query has none. Around what changes something:
 //
 //   WITH hf AS MATERIALIZED (UPDATE … RETURNING 1)
 //   SELECT FROM hf HAVING CASE WHEN count(*) = 1 THEN false ELSE holdfast_batch.fail(…) END
 //
-// and where rows are returned they are joined behind the check, which so is run also without any:
+// and where that returns rows they are joined behind the check:
 //
 //   WITH hf AS MATERIALIZED (…), hfc AS MATERIALIZED (SELECT count(*) AS n, CASE … END AS ok FROM
 //   hf) SELECT hfc.n, hf.* FROM hfc LEFT JOIN hf ON hfc.ok

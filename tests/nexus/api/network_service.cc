@@ -203,13 +203,9 @@ Task<Answer> NetworkService::send(std::string method, Json request) {
   co_return answer;
 }
 
-Task<void> NetworkService::linger() {
-  const auto moment = static_cast<int64_t>(env_.random().next() % 2000);
-  co_await env_.sleep(Duration(moment));
-}
-
 Task<Answer> NetworkService::send_late(Call call) {
-  co_await linger();
+  const uint64_t moment = env_.random().next() % static_cast<uint64_t>(call.linger.value());
+  co_await env_.sleep(Duration(static_cast<int64_t>(moment)));
   Answer answer = co_await send(std::move(call.method), std::move(call.request));
   co_return answer;
 }

@@ -80,6 +80,7 @@ class NetworkService {
   struct Call {
     std::string method;
     Json request;
+    Duration linger = Milliseconds(2);  // in a race: how much later than others at most
   };
   std::vector<Answer> race(const std::vector<Call>& calls);
 
@@ -97,8 +98,6 @@ class NetworkService {
 
   // Runs the background until it has nothing to do.
   void settle();
-  // A linger of chance, up to two milliseconds.
-  [[nodiscard]] Task<void> linger();
   // Names of all live resources.
   [[nodiscard]] std::vector<std::string> names();
   [[nodiscard]] bool exists(const std::string& kind, const std::string& name);

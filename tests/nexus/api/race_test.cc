@@ -135,10 +135,12 @@ TEST_P(RacesApi, EitherTheVpcGoesOrAnInstanceComes) {
   for (int run = 0; run < kRuns; ++run) {
     const std::string vpc = GivenVpc(service, run, 20);
     const Json interface = {{"subnet", vpc + "/subnets/default"}};
-    const std::vector<Answer> answers = service.race(
-        {Service::Delete("Vpc", vpc),
-         Service::Create("Instance", "organizations/acme/projects/web", absl::StrCat("i", run),
-                         {{"interfaces", Json::array({interface})}})});
+    Service::Call instance =
+        Service::Create("Instance", "organizations/acme/projects/web", absl::StrCat("i", run),
+                        {{"interfaces", Json::array({interface})}});
+    // A deletion looks around before it closes anything.
+    instance.linger = Milliseconds(40);
+    const std::vector<Answer> answers = service.race({Service::Delete("Vpc", vpc), instance});
     EXPECT_NE(answers[0].ok(), answers[1].ok())
         << answers[0].status << " and " << answers[1].status;
     const Answer& loser = answers[answers[0].ok() ? 1 : 0];

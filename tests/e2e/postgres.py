@@ -62,16 +62,24 @@ class Cluster:
         self.sql(f"CREATE DATABASE {name}")
         return self.dsn(name)
 
-    def sql(self, statement, database="postgres"):
-        """Rows as psql prints them, columns parted by '|'; CalledProcessError if it fails."""
-        return subprocess.run([PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(database),
-                               "-c", statement], check=True, capture_output=True,
-                              text=True).stdout.strip()
+    def sql(self, statement, database="postgres", patience=0):
+        """Rows as psql prints them, columns parted by '|'. CalledProcessError if it fails, for so
+        many seconds."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return subprocess.run(
+                    [PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(database), "-c",
+                     statement], check=True, capture_output=True, text=True).stdout.strip()
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def backends(self):
-        """The processes behind clients' connections."""
+        """The processes behind clients' connections. Waits for a server that is beginning anew."""
         pids = self.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
-                        "AND pid <> pg_backend_pid()")
+                        "AND pid <> pg_backend_pid()", patience=30)
         return [int(pid) for pid in pids.split()]
 
     def stop(self, how="KILL"):
@@ -83,17 +91,6 @@ class Cluster:
         """After stop(), on the same port."""
         self._tell("start")
         self._hear_ready()
-
-    def wait_up(self, patience=30):
-        """Until it takes connections again, after it began anew by itself."""
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return self.sql("SELECT 1")
-            except subprocess.CalledProcessError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
 
     def promote(self):
         assert self.sql("SELECT pg_promote()") == "t"

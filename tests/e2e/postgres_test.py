@@ -95,7 +95,6 @@ def strike_everywhere(cluster, packages, strikes, seed):
             backends = cluster.backends()
             if backends:
                 postgres.kill_process(rng.choice(backends))
-                cluster.wait_up()
 
         def kill_postmaster():
             cluster.stop("KILL")

@@ -1,11 +1,15 @@
 #include "holdfast/store/constraint/fsck.h"
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/hash.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/base/strings.h"
 #include "holdfast/filter/filter.h"
 #include "holdfast/meta.pb.h"
 #include "holdfast/store/core/codec.h"
@@ -21,10 +25,10 @@ using storage::Edge;
 using storage::Row;
 using storage::RowState;
 
-std::array<uint64_t, 2> Fingerprint(const storage::UniqueValue& value) {
+std::array<uint64_t, 2> Fingerprint(std::initializer_list<std::string_view> parts) {
   std::string text;
-  for (const std::string* part : {&value.kind.str(), &value.field, &value.scope, &value.value}) {
-    absl::StrAppend(&text, part->size(), ":", *part);
+  for (const std::string_view part : parts) {
+    absl::StrAppend(&text, part.size(), ":", ToAbsl(part));
   }
   const std::string hash = Sha256(text);
   std::array<uint64_t, 2> words{};
@@ -37,8 +41,19 @@ std::array<uint64_t, 2> Fingerprint(const storage::UniqueValue& value) {
 Task<absl::StatusOr<FsckReport>> Fsck::run() {
   HF_CO_RETURN_IF_ERROR(co_await check_rows());
   HF_CO_RETURN_IF_ERROR(co_await check_limits());
-  if (edges_at_rows_ != references_at_rows_) HF_CO_RETURN_IF_ERROR(co_await find_extra_edges());
+  if (missing_ || edges_at_rows_ != references_at_rows_) {
+    HF_CO_RETURN_IF_ERROR(co_await find_missing_edges());
+    HF_CO_RETURN_IF_ERROR(co_await find_extra_edges());
+  }
   co_return std::move(report_);
+}
+
+void Fsck::EdgeSum::add(const Edge& edge) {
+  const auto words = Fingerprint({edge.target.kind.str(), edge.target.name.str(),
+                                  edge.source.kind.str(), edge.source.name.str(), edge.field,
+                                  std::to_string(static_cast<int>(edge.behavior))});
+  ++count;
+  for (size_t i = 0; i < words.size(); ++i) sums[i] += words[i];
 }
 
 void Fsck::find(std::string rule, const ResourceKey& key, std::string detail) {
@@ -70,8 +85,7 @@ Task<absl::Status> Fsck::check_row(const Row& row) {
     if (row.state != RowState::kGone) find("unknown-kind", row.key, "the schema hasn't got it");
     co_return absl::OkStatus();
   }
-  HF_CO_ASSIGN_OR_RETURN(const int64_t inbound, co_await snapshot_.count_inbound(row.key, ~0u));
-  edges_at_rows_ += inbound;
+  HF_CO_RETURN_IF_ERROR(co_await sum_inbound(row.key));
   if (row.state == RowState::kGone) co_return absl::OkStatus();
   ++report_.rows;
   if (!plan->kind->match(row.key.name).has_value()) {
@@ -89,8 +103,8 @@ Task<absl::Status> Fsck::check_row(const Row& row) {
     co_return absl::OkStatus();
   }
   check_resource(*plan, row, **resource);
-  absl::Status status = co_await check_references(*plan, row, **resource);
-  co_return status;
+  collect_needs(*plan, row, **resource);
+  co_return absl::OkStatus();
 }
 
 void Fsck::check_resource(const KindPlan& plan, const Row& row, const Message& resource) {
@@ -104,40 +118,45 @@ void Fsck::check_resource(const KindPlan& plan, const Row& row, const Message& r
     find("stale-index", row.key, "the indexed fields aren't those of the body");
   }
   for (const storage::UniqueValue& value : UniqueValuesOf(plan, row.key.name, resource)) {
-    if (unique_.insert(Fingerprint(value)).second) continue;
+    const auto known = Fingerprint({value.kind.str(), value.field, value.scope, value.value});
+    if (unique_.insert(known).second) continue;
     find("duplicate-value", row.key, absl::StrCat(value.field, " is another's too"));
   }
   for (CountedLimit& limit : LimitsOf(plan, row.key.name)) ++counts_[std::move(limit.key)];
 }
 
-Task<absl::Status> Fsck::check_references(const KindPlan& plan, const Row& row,
-                                          const Message& resource) {
-  if (!plan.is_checked()) co_return absl::OkStatus();
+void Fsck::collect_needs(const KindPlan& plan, const Row& row, const Message& resource) {
+  if (!plan.is_checked()) return;
   if (const std::optional<ResourceKey> parent = plan.kind->parent_of(row.key.name)) {
-    if (plans_.find(parent->kind) != nullptr) needs_.push_back({*parent, row.key, ""});
+    if (plans_.find(parent->kind) != nullptr) {
+      needs_.push_back({.target = *parent, .source = row.key, .field = "", .behavior = {}});
+    }
   }
-  for (const Edge& edge : EdgesOf(plans_, plan, row.key, resource)) {
+  for (Edge& edge : EdgesOf(plans_, plan, row.key, resource)) {
     ++report_.references;
-    HF_CO_RETURN_IF_ERROR(co_await check_edge(edge));
-    const bool dangles = edge.behavior == OnDelete::kAllowDangling;
-    needs_.push_back({edge.target, row.key, dangles ? "?" : edge.field});
+    needs_.push_back(std::move(edge));
   }
+}
+
+Task<absl::Status> Fsck::sum_inbound(const ResourceKey& target) {
+  storage::InboundQuery query;
+  query.target = target;
+  do {
+    HF_CO_ASSIGN_OR_RETURN(storage::InboundPage page, co_await snapshot_.inbound(query));
+    for (const Edge& edge : page.edges) edges_at_rows_.add(edge);
+    query.after = std::move(page.next);
+  } while (query.after.has_value());
   co_return absl::OkStatus();
 }
 
-Task<absl::Status> Fsck::check_edge(const Edge& edge) {
+Task<absl::StatusOr<bool>> Fsck::has_edge(const Edge& edge) {
   storage::InboundQuery query;
   query.target = edge.target;
   // Fields aren't empty: this is just before the source's first edge.
   query.after = Edge{.target = edge.target, .source = edge.source, .field = "", .behavior = {}};
   query.limit = plans_.at(edge.source.kind).kind->references.size();
   HF_CO_ASSIGN_OR_RETURN(storage::InboundPage page, co_await snapshot_.inbound(query));
-  for (const Edge& found : page.edges) {
-    if (found == edge) co_return absl::OkStatus();
-  }
-  find("reference-without-edge", edge.source,
-       absl::StrCat(edge.field, " refers to ", edge.target.name.str()));
-  co_return absl::OkStatus();
+  co_return std::find(page.edges.begin(), page.edges.end(), edge) != page.edges.end();
 }
 
 Task<absl::Status> Fsck::check_needs() {
@@ -148,14 +167,21 @@ Task<absl::Status> Fsck::check_needs() {
     HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<Row>> rows,
                            co_await snapshot_.get(std::move(keys), storage::Fields::kShadow));
     for (size_t i = first; i < last; ++i) {
-      const Need& need = needs_[i];
+      const Edge& need = needs_[i];
       const std::optional<Row>& row = rows[i - first];
       const bool there = row.has_value() && row->state != RowState::kGone;
-      if (row.has_value() && !need.field.empty()) ++references_at_rows_;
-      if (there || need.field == "?") continue;
       if (need.field.empty()) {
+        if (there) continue;
         find("missing-parent", need.source, absl::StrCat(need.target.name.str(), " isn't there"));
-      } else {
+        continue;
+      }
+      // An edge to what has no row is in no sum.
+      if (row.has_value()) references_at_rows_.add(need);
+      if (!row.has_value()) {
+        HF_CO_ASSIGN_OR_RETURN(const bool has, co_await has_edge(need));
+        missing_ = missing_ || !has;
+      }
+      if (!there && need.behavior != OnDelete::kAllowDangling) {
         find("dangling-reference", need.source,
              absl::StrCat(need.field, " refers to ", need.target.name.str()));
       }
@@ -209,6 +235,28 @@ Task<absl::Status> Fsck::check_limits() {
     find("limit-mismatch", key.holder,
          absl::StrCat(key.counted.str(), ": none are counted, ", count, " are there"));
   }
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Fsck::find_missing_edges() {
+  storage::ScanQuery scan;
+  do {
+    HF_CO_ASSIGN_OR_RETURN(storage::ScanPage page, co_await snapshot_.scan(scan));
+    for (const Row& row : page.rows) {
+      const KindPlan* plan = plans_.find(row.key.kind);
+      // What is left out here is a finding already.
+      if (plan == nullptr || !plan->is_checked() || !row.body.has_value()) continue;
+      const absl::StatusOr<MessagePtr> resource = ParseBody(plans_, *plan, row);
+      if (!resource.ok() || !plan->kind->match(row.key.name).has_value()) continue;
+      for (const Edge& edge : EdgesOf(plans_, *plan, row.key, **resource)) {
+        HF_CO_ASSIGN_OR_RETURN(const bool has, co_await has_edge(edge));
+        if (has) continue;
+        find("reference-without-edge", edge.source,
+             absl::StrCat(edge.field, " refers to ", edge.target.name.str()));
+      }
+    }
+    scan.after = std::move(page.next);
+  } while (scan.after.has_value());
   co_return absl::OkStatus();
 }
 

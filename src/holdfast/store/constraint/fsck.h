@@ -27,11 +27,12 @@ class Fsck {
   Task<absl::StatusOr<FsckReport>> run();
 
  private:
-  // What a page of rows needs to be there.
-  struct Need {
-    ResourceKey target;
-    ResourceKey source;
-    std::string field;  // empty: a parent
+  // Of edges in any order: equal sums mean equal edges.
+  struct EdgeSum {
+    int64_t count = 0;
+    std::array<uint64_t, 2> sums = {};
+    void add(const storage::Edge& edge);
+    bool operator==(const EdgeSum&) const = default;
   };
 
   Task<absl::Status> check_rows();
@@ -39,13 +40,15 @@ class Fsck {
   Task<absl::Status> check_row(const storage::Row& row);
   void check_resource(const KindPlan& plan, const storage::Row& row,
                       const google::protobuf::Message& resource);
-  Task<absl::Status> check_references(const KindPlan& plan, const storage::Row& row,
-                                      const google::protobuf::Message& resource);
-  Task<absl::Status> check_edge(const storage::Edge& edge);
+  void collect_needs(const KindPlan& plan, const storage::Row& row,
+                     const google::protobuf::Message& resource);
+  Task<absl::Status> sum_inbound(const ResourceKey& target);
+  Task<absl::StatusOr<bool>> has_edge(const storage::Edge& edge);
   Task<absl::Status> check_needs();
   Task<absl::Status> check_round(const storage::Row& row);
   Task<absl::Status> check_limits();
-  // Looks at every edge: only when counting says that some are too many.
+  // Look at every reference, and at every edge: only when something differs.
+  Task<absl::Status> find_missing_edges();
   Task<absl::Status> find_extra_edges();
   Task<absl::Status> check_inbound_of(const ResourceKey& target);
   void find(std::string rule, const ResourceKey& key, std::string detail);
@@ -53,10 +56,12 @@ class Fsck {
   const Plans& plans_;
   storage::Snapshot& snapshot_;
   FsckReport report_;
-  std::vector<Need> needs_;
-  // References whose target has a row, and edges at rows: equal, or there are edges too many.
-  int64_t references_at_rows_ = 0;
-  int64_t edges_at_rows_ = 0;
+  // What a page of rows needs to be there; without a field: a parent.
+  std::vector<storage::Edge> needs_;
+  // References whose target has a row, and edges at rows.
+  EdgeSum references_at_rows_;
+  EdgeSum edges_at_rows_;
+  bool missing_ = false;  // an edge to what has no row
   std::map<storage::LimitKey, int64_t> counts_;
   std::set<std::array<uint64_t, 2>> unique_;
 };

@@ -123,6 +123,25 @@ TEST_F(NodeTest, StopsThoughSomebodyWatches) {
   EXPECT_EQ(ReasonOf(status), Reason::kShuttingDown);
 }
 
+TEST_F(NodeTest, SaysWhatToDoWhenItsDatabaseServerIsNotThere) {
+  config_.deployments[0].sqlite.clear();
+  config_.deployments[0].postgres.emplace(
+      batch::PostgresOptions{.dsn = "host=127.0.0.1 port=1 password=secret", .schema = "s"});
+  config_.start_timeout = Duration(0);
+  const absl::Status status = Node::Start(env_, config_, nullptr).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  const std::string_view message = ToStd(status.message());
+  EXPECT_NE(message.find("shop.example.com"), std::string_view::npos) << message;
+  EXPECT_NE(message.find("database.postgres.dsn"), std::string_view::npos) << message;
+  EXPECT_EQ(message.find("secret"), std::string_view::npos) << message;
+  // Who waits can be stopped.
+  config_.start_timeout = Seconds(3600);
+  OneShot asked_to_stop;
+  asked_to_stop.set();
+  EXPECT_EQ(Node::Start(env_, config_, nullptr, asked_to_stop).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
 TEST_F(NodeTest, SaysWhichServiceTheProtosLack) {
   config_.deployments[0].service = ServiceDomain("other.example.com");
   const auto node = Node::Start(env_, config_, nullptr);

@@ -102,7 +102,7 @@ def kill_something(server, cluster, rng):
             # The postmaster takes a killed backend for corruption: it starts anew, and is gone for
             # a moment.
             postgres.kill_process(rng.choice(pids))
-            cluster.wait_up()
+            cluster.sql("SELECT 1", patience=30)
     else:
         cluster.stop()
         cluster.start()

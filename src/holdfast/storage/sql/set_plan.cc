@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "holdfast/base/strings.h"
 #include "holdfast/storage/sql/binds.h"
 #include "holdfast/storage/sql/columns.h"
 #include "holdfast/storage/sql/locks.h"
@@ -91,7 +93,7 @@ class Planner {
   void add(std::string_view label, const SetText& text, Rows rows, batch::Expect expect = {}) {
     if (rows.empty()) return;
     const bool many = rows.size() > 1;
-    batch::Step step{.label = std::string(label),
+    batch::Step step{.label = absl::StrCat(ToAbsl(label), many ? "[]" : ""),
                      .sql = many ? text.set : text.each,
                      .binds = std::move(rows),
                      .expect = expect};
@@ -150,7 +152,9 @@ class Planner {
                       [&](const EraseRow& op) { drop(op.removed_edges, op.removed_unique); });
     ForEach<UpdateRow>(batch_,
                        [&](const UpdateRow& op) { drop(op.removed_edges, op.removed_unique); });
+    // Can't fail: what isn't there needn't be dropped.
     add("sets.drop_edge", sets_.drop_edge, std::move(edges));
+    // Can't fail: as above.
     add("sets.drop_unique", sets_.drop_unique, std::move(values));
   }
 
@@ -206,6 +210,7 @@ class Planner {
     std::sort(values.begin(), values.end());
     Rows unique;
     for (const UniqueValue& value : values) unique.push_back(bind_.unique(value));
+    // Can't fail: it replaces what is there.
     add("sets.put_edge", sets_.put_edge, std::move(edges));
     add("sets.put_unique", sets_.put_unique, std::move(unique));
   }
@@ -256,6 +261,7 @@ class Planner {
     }
     // An update of several rows locks them in an order of its own.
     if (changed.size() > 1 || (!changed.empty() && !added.empty())) {
+      // Can't fail: it only locks.
       add("sets.lock_limits", {.each = {}, .set = sets_.lock_limits}, std::move(keys));
     }
     add("sets.add_limit", sets_.add_limit, std::move(added), kOne);

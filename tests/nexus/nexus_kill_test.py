@@ -27,18 +27,19 @@ import postgres  # noqa: E402  pylint: disable=wrong-import-position
 ORGANIZATION = "organizations/acme"
 # What a VPC comes with, by collection.
 PARTS = {"internetGateways": 1, "subnets": 1, "firewallRules": 3, "routers": 1}
+MAX_BATCH_OPS, RULES = 40, 120
 # An answer that says "try again": not there, or lost against others.
 AGAIN = (409, 429, 503)
 
 
 class Customer(threading.Thread):
-    """Creates projects one after another, and deletes every third one's VPC."""
+    """Creates projects one after another, and deletes every fifth one's VPC, filled with rules before."""
 
     def __init__(self, server, number, rng):
         super().__init__(daemon=True)
         self.server, self.number, self.rng = server, number, rng
         self.stopped = threading.Event()
-        self.created, self.emptied = {}, set()
+        self.created, self.emptied, self.gone = {}, set(), set()
         self.repeats = 0
         self.failure = None
 
@@ -67,14 +68,28 @@ class Customer(threading.Thread):
             assert again is None or again == answer, f"a repeat got another answer: {again}"
             self.repeats += again is not None
 
+    def fill(self, client, vpc):
+        """With more rules than are deleted in one batch."""
+        for begin in range(0, RULES, MAX_BATCH_OPS):
+            operations = [{"createFirewallRule": {"parent": vpc, "firewallRuleId": f"r{i}",
+                                                  "firewallRule": {"action": "DENY"}}}
+                          for i in range(begin, begin + MAX_BATCH_OPS)]
+            self.send(client, "POST", "/v1/network.example.com:transact",
+                      {"operations": operations, "requestId": str(uuid.uuid4())})
+
     def empty(self, client, project):
-        vpc = f"/v1/{ORGANIZATION}/projects/{project}/vpcs/default"
+        name = f"{ORGANIZATION}/projects/{project}/vpcs/default"
+        vpc = f"/v1/{name}"
+        self.fill(client, name)
         self.emptied.add(project)
         try:
-            self.send(client, "DELETE", vpc, requestId=str(uuid.uuid4()))
+            done = self.send(client, "DELETE", vpc, requestId=str(uuid.uuid4()))
         except harness.ApiError as error:
             # Killed once it was decided: the repeat finds it gone.
             assert error.status == 404, error
+            done = {}
+        if done is not None:
+            self.gone.add(project)
 
     def run(self):
         client = self.server.client()
@@ -84,7 +99,7 @@ class Customer(threading.Thread):
                     return
                 project = f"c{self.number}-{i}"
                 self.create(client, project)
-                if i % 3 == 2 and project in self.created:
+                if i % 5 == 4 and project in self.created:
                     self.empty(client, project)
         except Exception as error:  # pylint: disable=broad-except
             self.failure = error
@@ -109,10 +124,10 @@ def kill_something(server, cluster, rng):
     return what
 
 
-def check_project(client, project, is_empty):
+def check_project(client, project, emptied, gone):
     vpcs = client.get(f"/v1/{ORGANIZATION}/projects/{project}/vpcs").get("vpcs", [])
-    if is_empty:
-        return len(vpcs) <= 1
+    if project in emptied:
+        return not vpcs or project not in gone
     parent = f"/v1/{ORGANIZATION}/projects/{project}/vpcs/default"
     counts = {part: len(client.get(f"{parent}/{part}").get(part, [])) for part in PARTS}
     routes = client.get(f"{parent}/routers/system/routes").get("routes", [])
@@ -123,18 +138,19 @@ def check(server, customers):
     client = server.client()
     listed = {project["name"].rsplit("/", 1)[1]
               for project in client.list_all(f"/v1/{ORGANIZATION}/projects", "projects")}
-    answered, emptied, started = set(), set(), 0
+    answered, emptied, gone, started = set(), set(), set(), 0
     for customer in customers:
         assert customer.failure is None, customer.failure
         answered |= customer.created.keys()
         emptied |= customer.emptied
+        gone |= customer.gone
         started += 1
     assert answered <= listed, f"acknowledged, and lost: {answered - listed}"
     # Each customer may have been stopped before the answer to its last one.
     assert len(listed - answered) <= started, f"from nowhere: {listed - answered}"
     for project in listed:
-        assert check_project(client, project, project in emptied), f"{project} is half done"
-    return len(listed), len(emptied)
+        assert check_project(client, project, emptied, gone), f"{project} is half done"
+    return len(listed), len(gone)
 
 
 def settle(server):
@@ -191,7 +207,8 @@ def main():
         if arguments.on != "sqlite":
             cluster = stack.enter_context(postgres.Cluster())
             options = {"dsn": cluster.create_database(), "isolation": arguments.on}
-        server = harness.Server(folder, services, "holdfastd-examples", **options)
+        server = harness.Server(folder, services, "holdfastd-examples",
+                                settings=["limits:", f"  max_batch_ops: {MAX_BATCH_OPS}"], **options)
         run(server, cluster, arguments.seconds, random.Random(seed))
     harness.record(f"all_or_nothing_after_kills_on_{arguments.on}", "T5", "T7", "T9")
 

@@ -64,7 +64,13 @@ void AddNames(Dialect& d) {
 
 void AddGuards(const ServerMake& make, Dialect& d) {
   d.lock_row = absl::StrCat("SELECT ", LockByNumber(make, kIsRow, "$3::int4"));
-  d.wait_out = Select(kIsRow, "", LockOf(make, Lock::kUpdate));
+  // Deleting waits for all who hold the row. Who saw the mark on its way, and only then comes to
+  // lock what came of it, takes that for the open row still: a key share minds no update that
+  // leaves the key. It must find that row gone, which FOR UPDATE alone wouldn't do
+  // (tests/postgres/race_test.cc).
+  d.wait_out =
+      "WITH d AS (DELETE FROM resource WHERE kind = $1::int4 AND name = $2::text RETURNING *) "
+      "INSERT INTO resource SELECT * FROM d";
   d.require_row = Select(kIsRow, kHolds, LockOf(make, Lock::kShare));
   d.see_row = absl::StrCat("SELECT ", kServerShadow, " FROM resource r WHERE ", kIsRow);
   d.require_target = Select(kIsRow, " AND r.state = 0", LockOf(make, Lock::kKeyShare));

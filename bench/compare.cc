@@ -1,7 +1,10 @@
 #include "bench/compare.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "bench/process.h"
 #include "holdfast/base/check.h"
 
 namespace holdfast::bench {
@@ -15,14 +18,29 @@ Spread SpreadOf(std::vector<double> values) {
   return {.median = median, .min = values.front(), .max = values.back()};
 }
 
-std::vector<Measured> Compare(const std::vector<Contender>& contenders, int rounds) {
+namespace {
+
+Sample RunMetered(const Contender& contender, pid_t postmaster) {
+  const double own = CpuSeconds(getpid());
+  const double backends = CpuOfServer(postmaster)["backends"];
+  Sample sample = contender.run();
+  if (sample.all == 0) return sample;
+  const double us = 1e6 / static_cast<double>(sample.all);
+  sample.own_cpu_us = (CpuSeconds(getpid()) - own) * us;
+  sample.backend_cpu_us = (CpuOfServer(postmaster)["backends"] - backends) * us;
+  return sample;
+}
+
+}  // namespace
+
+std::vector<Measured> Compare(const std::vector<Contender>& contenders, Rounds rounds) {
   std::vector<Measured> all;
   for (const Contender& contender : contenders)
     all.push_back({.name = contender.name, .rounds = {}});
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < rounds.count; ++round) {
     for (size_t i = 0; i < contenders.size(); ++i) {
       const size_t turn = (i + static_cast<size_t>(round)) % contenders.size();
-      all[turn].rounds.push_back(contenders[turn].run());
+      all[turn].rounds.push_back(RunMetered(contenders[turn], rounds.postmaster));
     }
   }
   return all;

@@ -2,6 +2,8 @@
 // meanwhile hits all of them alike.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,8 +30,14 @@ struct Spread {
 };
 [[nodiscard]] Spread SpreadOf(std::vector<double> values);
 
+struct Rounds {
+  int count = 5;
+  pid_t postmaster = 0;  // whose sessions' processor time is measured
+};
+
 // Each round runs all contenders; who begins moves on by one each round.
-[[nodiscard]] std::vector<Measured> Compare(const std::vector<Contender>& contenders, int rounds);
+[[nodiscard]] std::vector<Measured> Compare(const std::vector<Contender>& contenders,
+                                            Rounds rounds);
 
 [[nodiscard]] const Measured& Find(const std::vector<Measured>& all, const std::string& name);
 

@@ -13,7 +13,7 @@ struct Setting {
   testing::PostgresCluster& cluster;
   RealEnv& env;
   Report& report;
-  int rounds = 5;
+  Rounds rounds;
   Stretch stretch;
 };
 

@@ -1,7 +1,6 @@
 #include "bench/load.h"
 
 #include <algorithm>
-#include <atomic>
 #include <future>
 #include <thread>
 #include <utility>
@@ -21,6 +20,8 @@ double Percentile(const std::vector<uint32_t>& sorted, double p) {
 
 // What the clients of one stretch share; the last one tells that all are through.
 struct Crowd {
+  Crowd(int clients, Stretch stretch, const std::function<Task<void>(int)>& do_once)
+      : meter(clients, stretch), once(do_once), left(clients) {}
   Meter meter;
   const std::function<Task<void>(int)>& once;
   std::atomic<int> left;
@@ -47,6 +48,7 @@ Meter::Meter(int clients, Stretch stretch)
 
 void Meter::record(int client, Clock::time_point started) {
   const Clock::time_point now = Clock::now();
+  all_.fetch_add(1, std::memory_order_relaxed);
   if (now < begin_ || now > end_) return;
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - started);
   latencies_us_[static_cast<size_t>(client)].push_back(static_cast<uint32_t>(took.count()));
@@ -55,7 +57,9 @@ void Meter::record(int client, Clock::time_point started) {
 Sample Meter::sample() const {
   std::vector<uint32_t> all;
   for (const auto& mine : latencies_us_) all.insert(all.end(), mine.begin(), mine.end());
-  return Summarize(std::move(all), std::chrono::duration<double>(end_ - begin_).count());
+  Sample sample = Summarize(std::move(all), std::chrono::duration<double>(end_ - begin_).count());
+  sample.all = all_;
+  return sample;
 }
 
 Sample Summarize(std::vector<uint32_t> latencies_us, double seconds) {
@@ -88,7 +92,7 @@ Sample RunThreads(int clients, Stretch stretch, const std::function<void(int)>& 
 
 Sample RunCoroutines(RealEnv& env, int clients, Stretch stretch,
                      const std::function<Task<void>(int)>& once) {
-  Crowd crowd{.meter = Meter(clients, stretch), .once = once, .left = clients, .done = {}};
+  Crowd crowd(clients, stretch, once);
   std::future<void> done = crowd.done.get_future();
   for (int client = 0; client < clients; ++client) Spawn(env, BeClient(crowd, client));
   done.wait();

@@ -1,6 +1,7 @@
 // Closed-loop load: each of N clients begins its next transaction when the last one is done.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,10 @@ struct Sample {
   double p99_us = 0;
   double mean_us = 0;
   int64_t done = 0;
+  int64_t all = 0;  // with those outside of the counted time
+  // Processor time a transaction: of this program, and of the database's sessions; 0: not known.
+  double own_cpu_us = 0;
+  double backend_cpu_us = 0;
 };
 
 // The latencies that N clients see; what ends outside of the counted time isn't counted.
@@ -40,6 +45,7 @@ class Meter {
   Clock::time_point begin_;
   Clock::time_point end_;
   std::vector<std::vector<uint32_t>> latencies_us_;
+  std::atomic<int64_t> all_ = 0;
 };
 
 [[nodiscard]] Sample Summarize(std::vector<uint32_t> latencies_us, double seconds);

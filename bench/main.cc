@@ -27,7 +27,7 @@ void Run(const Flags& flags, const std::string& name, const std::vector<Group>& 
   const Setting setting{.cluster = *cluster,
                         .env = env,
                         .report = report,
-                        .rounds = flags.rounds,
+                        .rounds = {.count = flags.rounds, .postmaster = cluster->postmaster_pid()},
                         .stretch = {.seconds = flags.seconds}};
   const Clock::time_point start = Clock::now();
   for (const auto& [group, run] : groups) {

@@ -16,11 +16,17 @@ using storage::RequireTarget;
 
 // --- the batch ----------------------------------------------------------------------------------
 
+std::vector<batch::Row> OneRow(batch::Row row) {
+  std::vector<batch::Row> rows;
+  rows.push_back(std::move(row));
+  return rows;
+}
+
 batch::Step OrganizationGuard(const Project& project) {
   static const std::string sql = OrganizationSql();
   batch::Step step{.label = "organization",
                    .sql = sql,
-                   .binds = {{project.organization}},
+                   .binds = OneRow({project.organization}),
                    .expect = batch::Expect::Guard(),
                    .guard_name = "organization"};
   step.errors.on_guard(
@@ -32,25 +38,28 @@ batch::Step TakeLimit(const Project& project) {
   static const std::string sql = LimitSql();
   batch::Step step{.label = "limit",
                    .sql = sql,
-                   .binds = {{project.organization}},
+                   .binds = OneRow({project.organization}),
                    .expect = batch::Expect::Exactly(1)};
   step.errors.on_row_count(
       [](const batch::Failure&) { return absl::ResourceExhaustedError("too many projects"); });
   return step;
 }
 
-batch::Step Insert(int table, const ProjectRow& row) {
+batch::Step Insert(int table, ProjectRow& row) {
   static const std::vector<std::string> sql = [] {
     std::vector<std::string> all;
     for (int t = 0; t < kTables; ++t) all.push_back(InsertSql(t));
     return all;
   }();
+  batch::Row binds;
+  binds.reserve(row.size());
+  for (std::string& value : row) binds.emplace_back(std::move(value));
   return {.label = TableName(table),
           .sql = sql[static_cast<size_t>(table)],
-          .binds = {{row[0], row[1], row[2], row[3]}}};
+          .binds = OneRow(std::move(binds))};
 }
 
-batch::Batch ToBatch(const Project& project) {
+batch::Batch ToBatch(Project project) {
   batch::Batch batch("project.create");
   batch.add(OrganizationGuard(project));
   for (int table = 0; table < kTables; ++table) {

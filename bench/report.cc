@@ -55,21 +55,26 @@ void Report::fact(const std::string& key, const std::string& value) {
 }
 
 void Report::add(std::string_view title, const std::vector<Measured>& measured) {
-  std::cout << absl::StreamFormat("\n%s\n  %-34s %10s %21s %10s %10s\n", ToAbsl(title), "", "per s",
-                                  "(min..max)", "p50 us", "p99 us");
+  std::cout << absl::StreamFormat("\n%s\n  %-34s %8s %17s %8s %8s %16s\n", ToAbsl(title), "",
+                                  "per s", "(min..max)", "p50 us", "p99 us", "cpu us own+db");
   for (const Measured& m : measured) {
     const Spread rate = SpreadOver(m, &Sample::per_second);
     const Spread p50 = SpreadOver(m, &Sample::p50_us);
     const Spread p99 = SpreadOver(m, &Sample::p99_us);
-    std::cout << absl::StreamFormat("  %-34s %10.0f %21s %10.0f %10.0f\n", m.name, rate.median,
-                                    absl::StrFormat("(%.0f..%.0f)", rate.min, rate.max), p50.median,
-                                    p99.median);
+    const Spread own = SpreadOver(m, &Sample::own_cpu_us);
+    const Spread backends = SpreadOver(m, &Sample::backend_cpu_us);
+    std::cout << absl::StreamFormat(
+        "  %-34s %8.0f %17s %8.0f %8.0f %16s\n", m.name, rate.median,
+        absl::StrFormat("(%.0f..%.0f)", rate.min, rate.max), p50.median, p99.median,
+        own.max > 0 ? absl::StrFormat("%.0f+%.0f", own.median, backends.median) : "");
     json_["results"].push_back({{"comparison", title},
                                 {"name", m.name},
                                 {"rounds", m.rounds.size()},
                                 {"per_second", ToJson(rate)},
                                 {"p50_us", ToJson(p50)},
-                                {"p99_us", ToJson(p99)}});
+                                {"p99_us", ToJson(p99)},
+                                {"own_cpu_us", ToJson(own)},
+                                {"backend_cpu_us", ToJson(backends)}});
   }
   std::cout << std::flush;
 }

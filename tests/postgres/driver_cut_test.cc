@@ -108,6 +108,34 @@ INSTANTIATE_TEST_SUITE_P(Places, DriverCutAtEachMessage,
                                            Place{Direction::kToClient, 0},
                                            Place{Direction::kToClient, 3}));
 
+// More than the kernel takes at once, and others behind it on the same session.
+TEST_F(DriverCut, KnowsNotWhatHasGoneOutOfALargeBatch) {
+  HF_COVERS("T9");
+  connect({.connections = 1, .max_attempts = 3});
+  for (int64_t place = 0; place < 26; ++place) {
+    std::vector<std::future<Outcome>> waiting;
+    proxy_->cut_after(Direction::kToServer, static_cast<int>(place), 0);
+    for (int64_t i = 0; i < 3; ++i) {
+      Batch batch = Numbered(3 * place + i);
+      batch.add(
+          Step{.sql = "SELECT length($1::bytea)", .binds = {{Blob{std::string(3'000'000, 'x')}}}});
+      waiting.push_back(boost::asio::co_spawn(env_.executor(), client_->commit(std::move(batch)),
+                                              boost::asio::use_future));
+    }
+    for (int64_t i = 0; i < 3; ++i) {
+      const Outcome outcome = waiting[static_cast<size_t>(i)].get();
+      const bool there = is_there(3 * place + i);
+      if (outcome.ok()) {
+        EXPECT_TRUE(there) << place;
+      } else if (outcome.failure()->failure_class != FailureClass::kAmbiguous) {
+        EXPECT_FALSE(there) << place << outcome.status();
+      }
+    }
+    proxy_->pass_everything();
+  }
+  EXPECT_EQ(counter(), count("t"));
+}
+
 // The old session may still be at it when the outcome is looked for.
 TEST_F(DriverCut, WaitsForASessionThatIsStillAtIt) {
   connect({.connections = 1});

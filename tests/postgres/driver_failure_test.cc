@@ -384,6 +384,12 @@ TEST_F(DriverTest, GoesCleanlyWithBatchesInFlight) {
   EXPECT_LE(count("t"), committed + ambiguous);
 }
 
+TEST_F(DriverTest, WantsWhatIsAcknowledgedToLast) {
+  const auto opened =
+      env_.run(OpenPostgres(env_, {.dsn = dsn_, .settings = {{"synchronous_commit", "off"}}}));
+  EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(DriverTest, SaysWhyADatabaseCantBeOpened) {
   const auto open_status = [this](std::string dsn) {
     return env_.run(OpenPostgres(env_, {.dsn = std::move(dsn)})).status();

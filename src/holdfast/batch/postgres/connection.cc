@@ -187,6 +187,12 @@ void Connection::deallocate_unused() {
   unused_.clear();
 }
 
+// Sending this pushes out what is before it, and whether all of that has gone nobody says.
+void Connection::enlist(std::shared_ptr<Exchange> exchange) {
+  if (!in_flight_.empty()) in_flight_.back().flushed = true;
+  in_flight_.push_back({std::move(exchange)});
+}
+
 void Connection::send(std::shared_ptr<Exchange> exchange) {
   News news;
   {
@@ -196,7 +202,7 @@ void Connection::send(std::shared_ptr<Exchange> exchange) {
       news.why = why_;
     } else {
       if (in_flight_.empty()) head_since_ = env_.clock().monotonic();
-      in_flight_.push_back({exchange});
+      enlist(exchange);
       commands_ = 0;
       if (!unused_.empty()) deallocate_unused();
       exchange->send(*this);
@@ -204,7 +210,7 @@ void Connection::send(std::shared_ptr<Exchange> exchange) {
       expected_.push_back({.kind = Expected::Kind::kSync});
       if (transactions_ == PostgresOptions::Transactions::kExplicit) {
         // There a failed transaction stays until it is told to end.
-        in_flight_.push_back({nullptr});
+        enlist(nullptr);
         send_text("ROLLBACK");
         expected_.push_back({.kind = Expected::Kind::kOwn});
         check_sent(PQpipelineSync(conn_));
@@ -216,17 +222,11 @@ void Connection::send(std::shared_ptr<Exchange> exchange) {
   tell(news);
 }
 
-void Connection::mark_flushed() {
-  for (auto it = in_flight_.rbegin(); it != in_flight_.rend() && !it->flushed; ++it) {
-    it->flushed = true;
-  }
-}
-
 void Connection::flush(News& news) {
   const int left = PQflush(conn_);
   if (left < 0) return lose(trouble(), news);
   if (left > 0) return wait_to_write();
-  mark_flushed();
+  if (!in_flight_.empty()) in_flight_.back().flushed = true;
 }
 
 void Connection::wait_to_write() {

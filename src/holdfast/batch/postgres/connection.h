@@ -82,7 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   struct InFlight {
     std::shared_ptr<Exchange> exchange;  // null: the driver's own ROLLBACK
-    bool flushed = false;                // the kernel has all of it
+    bool flushed = false;                // the kernel may have all of it
     bool failed = false;                 // the server has said so: it can't commit any more
   };
   // What is to be told once the lock is gone.
@@ -120,7 +120,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void check_sent(int result);
   void send_text(const char* sql);
   void deallocate_unused();
-  void mark_flushed();
+  void enlist(std::shared_ptr<Exchange> exchange);
   void flush(News& news);
   void wait_to_write();
   void wait_to_read();

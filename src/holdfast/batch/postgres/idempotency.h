@@ -24,6 +24,12 @@ inline constexpr std::string_view kInsertKey =
     "INSERT INTO holdfast_batch.idempotency (key, attempt, state, request_hash, answer) "
     "VALUES ($1, $2, 'committed', $3, $4)";
 
+// $1: keys made before, in microseconds since 1970; $2: so many at most. Returns a row each.
+inline constexpr std::string_view kForgetKeys =
+    "DELETE FROM holdfast_batch.idempotency WHERE (key, attempt) IN (SELECT key, attempt "
+    "FROM holdfast_batch.idempotency WHERE made < to_timestamp($1::float8 / 1000000) "
+    "ORDER BY made LIMIT $2::bigint) RETURNING 1";
+
 [[nodiscard]] Row KeyBinds(const Batch::Idempotency& own, int64_t attempt);
 
 // What is known of a key.

@@ -9,6 +9,7 @@
 #include "holdfast/batch/postgres/dsn.h"
 #include "holdfast/batch/postgres/exchanges.h"
 #include "holdfast/batch/postgres/helpers.h"
+#include "holdfast/batch/postgres/idempotency.h"
 #include "holdfast/batch/postgres/pool.h"
 #include "holdfast/batch/postgres/snapshot.h"
 #include "holdfast/batch/postgres/statement_cache.h"
@@ -113,6 +114,7 @@ class PostgresDatabase::Core {
   }
 
   static Task<absl::Status> SetUp(std::shared_ptr<Core> self);
+  static Task<absl::Status> CheckDurability(std::shared_ptr<Core> self);
   static Task<absl::Status> MakeHelpers(std::shared_ptr<Core> self);
   static Task<absl::StatusOr<std::vector<std::vector<Row>>>> RunScript(
       std::shared_ptr<Core> self, std::vector<std::string> statements);
@@ -148,9 +150,21 @@ Task<absl::StatusOr<std::vector<std::vector<Row>>>> PostgresDatabase::Core::RunS
 
 Task<absl::Status> PostgresDatabase::Core::SetUp(std::shared_ptr<Core> self) {
   HF_CO_RETURN_IF_ERROR(co_await Pool::ConnectOne(self->set_up_));
+  HF_CO_RETURN_IF_ERROR(co_await CheckDurability(self));
   HF_CO_RETURN_IF_ERROR(co_await MakeHelpers(self));
   self->set_up_->close_idle();
   co_return co_await Pool::ConnectOne(self->writers_);
+}
+
+// Of what is on, remote_write and the like the database's owner knows best.
+Task<absl::Status> PostgresDatabase::Core::CheckDurability(std::shared_ptr<Core> self) {
+  std::vector<std::string> read;
+  read.emplace_back("SELECT current_setting('synchronous_commit')");
+  auto setting = co_await RunScript(self, std::move(read));
+  HF_CO_RETURN_IF_ERROR(setting.status());
+  if ((*setting)[0][0][0] != Value(std::string("off"))) co_return absl::OkStatus();
+  co_return absl::FailedPreconditionError(
+      "synchronous_commit is off: what is acknowledged could be lost in a crash");
 }
 
 Task<absl::Status> PostgresDatabase::Core::MakeHelpers(std::shared_ptr<Core> self) {
@@ -172,11 +186,8 @@ Task<absl::Status> PostgresDatabase::Core::MakeHelpers(std::shared_ptr<Core> sel
 Task<absl::StatusOr<int64_t>> PostgresDatabase::Core::ForgetKeys(std::shared_ptr<Core> self,
                                                                  Timestamp before, int64_t limit) {
   Batch batch("idempotency.forget");
-  const StepHandle gone = batch.add(Step{
-      .sql = "DELETE FROM holdfast_batch.idempotency WHERE (key, attempt) IN (SELECT key, attempt "
-             "FROM holdfast_batch.idempotency WHERE made < to_timestamp($1::float8 / 1000000) "
-             "ORDER BY made LIMIT $2::bigint) RETURNING 1",
-      .binds = {{before.value(), limit}}});
+  const StepHandle gone = batch.add(
+      Step{.sql = std::string(postgres::kForgetKeys), .binds = {{before.value(), limit}}});
   const Outcome outcome = co_await Commit(self->commits_, std::move(batch));
   if (!outcome.ok()) co_return outcome.status();
   co_return static_cast<int64_t>(outcome.rows(gone).size());

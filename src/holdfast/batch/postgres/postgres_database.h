@@ -62,7 +62,7 @@ class PostgresDatabase final : public Database {
 // "holdfast_batch"), and answers when it is usable.
 // UNAVAILABLE: the server can't be reached, or none of the hosts takes writes.
 // INVALID_ARGUMENT: the connection string isn't one. FAILED_PRECONDITION: the database was set up
-// by a newer version.
+// by a newer version, or has synchronous_commit off.
 [[nodiscard]] Task<absl::StatusOr<std::unique_ptr<PostgresDatabase>>> OpenPostgres(
     Env& env, PostgresOptions options);
 

@@ -71,7 +71,7 @@ struct SetTexts {
   // For n above zero and, if there is no row yet, not above max.
   SetText add_limit;  // holder's kind, name, counted, n, max
   // There is a row, and it stays within 0 and max all the way.
-  SetText change_limit;     // the same, lowest sum, highest sum
+  SetText change_limit;     // the same, lowest sum, highest sum?
   std::string lock_limits;  // holder's kind, name, counted: a set, in its order; perhaps none
   SetText require_target, find_inbound, find_child;
 };
@@ -163,11 +163,14 @@ struct Dialect {
   std::string purge_rows;      // returns a row each
   std::string purge_requests;  // returns a row each
   std::string purge_limits;    // those of which nothing is used
+  std::string purge_keys;      // of the driver, by which it knows its batches; returns a row each
   std::string purge_more;      // time -> 1 if any of these are left
 };
 
 [[nodiscard]] const Dialect& SqliteDialect();
 [[nodiscard]] const Dialect& PostgresDialect();
+// Not run against a server yet: docs/design/cockroach.md.
+[[nodiscard]] const Dialect& CockroachDialect();
 
 // The statement that makes the index; what SQLite keeps of it.
 [[nodiscard]] std::string SqliteIndexSql(int64_t kind, const FieldIndex& index);

@@ -1,5 +1,6 @@
 // Head, feed and purge of PostgreSQL. Rows carry the id of the transaction that wrote them last.
 #include "absl/strings/str_cat.h"
+#include "holdfast/batch/postgres/idempotency.h"
 #include "holdfast/storage/sql/postgres_texts.h"
 
 namespace holdfast::storage::sql {
@@ -49,6 +50,7 @@ void AddPostgresFeed(Dialect& d) {
       "DELETE FROM request WHERE id IN (SELECT id FROM request WHERE made < $1::int8 "
       "ORDER BY made, id LIMIT $2::int8) RETURNING 1";
   // One that somebody takes of just now stays.
+  d.purge_keys = std::string(batch::postgres::kForgetKeys);
   d.purge_limits =
       "DELETE FROM limit_row WHERE (holder_kind, holder_name, counted) IN (SELECT holder_kind, "
       "holder_name, counted FROM limit_row WHERE used = 0 AND $1::int8 IS NOT NULL "

@@ -15,6 +15,7 @@ struct ByKey {
 struct Changed {
   std::map<const ResourceKey*, Lock, ByKey> rows;
   std::set<const ResourceKey*, ByKey> made;
+  std::set<const ResourceKey*, ByKey> made_active;
 
   void add(const ResourceKey& key, Lock lock) {
     Lock& strongest = rows.try_emplace(&key, lock).first->second;
@@ -22,6 +23,10 @@ struct Changed {
   }
   [[nodiscard]] bool contains(const ResourceKey& key) const {
     return rows.contains(&key) || made.contains(&key);
+  }
+  // There and open in the end, if the batch can be done at all.
+  [[nodiscard]] bool leaves_open(const ResourceKey& key) const {
+    return made_active.contains(&key) && !rows.contains(&key);
   }
 };
 
@@ -36,7 +41,10 @@ Changed ChangedBy(const Batch& batch) {
     if (const auto* state = std::get_if<SetState>(&op)) {
       changed.add(state->key, IsClosing(*state) ? Lock::kNoKeyUpdate : Lock::kUpdate);
     }
-    if (const auto* create = std::get_if<CreateRow>(&op)) changed.made.insert(&create->row.key);
+    if (const auto* create = std::get_if<CreateRow>(&op)) {
+      changed.made.insert(&create->row.key);
+      if (create->row.state == RowState::kActive) changed.made_active.insert(&create->row.key);
+    }
   }
   return changed;
 }
@@ -64,7 +72,7 @@ Locks LocksOf(const Batch& batch) {
       locks.rows.push_back({&guard->key, LockFor(*guard, changed), guard});
       guarded.insert(&guard->key);
     } else if (const auto* target = std::get_if<RequireTarget>(&op)) {
-      if (!targets.insert(&target->key).second) continue;
+      if (!targets.insert(&target->key).second || changed.leaves_open(target->key)) continue;
       if (changed.contains(target->key)) {
         locks.own_targets.push_back(&target->key);
       } else {

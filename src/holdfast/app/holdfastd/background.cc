@@ -51,6 +51,8 @@ Task<void> PurgeOnce(Env& env, storage::Engine& engine, Duration retention) {
            {"requests", absl::StrCat(result->requests)}});
     }
     more = result->more;
+    // Somebody else has in hand what is left.
+    if (more && result->tombstones + result->requests == 0) co_await env.sleep(kPurgePause);
   }
 }
 

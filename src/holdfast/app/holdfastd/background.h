@@ -17,6 +17,8 @@ namespace holdfast::app {
 // How often it is looked for what is older than the retention; and in what pieces.
 inline constexpr Duration kPurgeInterval = Seconds(60);
 inline constexpr size_t kPurgePage = 1000;
+// Before the next piece, when there is one and this one was empty.
+inline constexpr Duration kPurgePause = Milliseconds(100);
 
 // Forgets tombstones and request_ids older than `retention` until `stopping` is set; then sets
 // `stopped`. `engine` lives until then.

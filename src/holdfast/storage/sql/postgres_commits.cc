@@ -381,11 +381,11 @@ void AddSetLimits(SetTexts& sets) {
   sets.change_limit = {
       absl::StrCat("UPDATE limit_row SET used = used + $4::int8, max = $5::int8 WHERE ", kIsLimit,
                    " AND used + $6::int8 >= 0 "
-                   "AND ($7::int8 <= 0 OR used + $7::int8 <= $5::int8)"),
+                   "AND ($7::int8 IS NULL OR used + $7::int8 <= $5::int8)"),
       AllOrLess(absl::StrCat("UPDATE limit_row l SET used = l.used + i.n, max = i.max",
                              From(changed), " WHERE ", kSame,
                              " AND l.used + i.lowest >= 0 "
-                             "AND (i.highest <= 0 OR l.used + i.highest <= i.max)"),
+                             "AND (i.highest IS NULL OR l.used + i.highest <= i.max)"),
                 "text")};
   sets.lock_limits = absl::StrCat("SELECT i.o", FromNumbered(LimitColumns()),
                                   " CROSS JOIN LATERAL (SELECT 1 FROM limit_row l WHERE ", kSame,

@@ -151,10 +151,15 @@ Task<absl::StatusOr<int64_t>> SetUp::version() {
   HF_CO_ASSIGN_OR_RETURN(const Rows there,
                          co_await query(absl::StrCat("SELECT to_regclass(", table,
                                                      ") IS NOT NULL, "
-                                                     "current_setting('server_encoding')")));
+                                                     "current_setting('server_encoding'), "
+                                                     "current_setting('synchronous_commit')")));
   if (ToText(there[0][1]) != "UTF8") {
     co_return absl::FailedPreconditionError(absl::StrCat(
         "the database's encoding is ", ToText(there[0][1]), "; make one with ENCODING 'UTF8'"));
+  }
+  // A place in the feed is told to readers: what it holds must not be lost in a crash.
+  if (ToText(there[0][2]) == "off") {
+    co_return absl::FailedPreconditionError("synchronous_commit is off; set it to on");
   }
   if (ToNumber(there[0][0]) == 0) co_return 0;
   HF_CO_ASSIGN_OR_RETURN(const Rows found, co_await query("SELECT schema_version FROM meta"));
@@ -198,8 +203,18 @@ Task<absl::StatusOr<Opened>> SetUp::open() {
   const std::string fresh = Literal(options_.fresh_incarnation);
   const bool restored = options_.origin == Origin::kRestored;
   std::vector<std::string> statements;
-  statements.push_back(absl::StrCat("UPDATE meta SET incarnation = ", fresh,
-                                    restored ? "" : " WHERE incarnation = ''"));
+  // A dump put back into a younger server brings transactions from the future, and so is a restore,
+  // whoever says so.
+  statements.push_back(absl::StrCat(
+      "WITH future AS (UPDATE resource SET revision = pg_current_xact_id() "
+      "WHERE revision >= pg_snapshot_xmax(pg_current_snapshot()) RETURNING 1) "
+      "UPDATE meta SET incarnation = ",
+      fresh,
+      ", purge_floor = '0', purge_mark = '0', lift = 0 WHERE EXISTS (SELECT 1 FROM future) "
+      "OR greatest(purge_mark, purge_floor) >= pg_snapshot_xmax(pg_current_snapshot())",
+      restored ? " OR true" : ""));
+  statements.push_back(
+      absl::StrCat("UPDATE meta SET incarnation = ", fresh, " WHERE incarnation = ''"));
   HF_CO_RETURN_IF_ERROR((co_await run("", std::move(statements))).status());
   Opened opened;
   HF_CO_ASSIGN_OR_RETURN(Rows meta, co_await query("SELECT incarnation FROM meta"));

@@ -175,10 +175,15 @@ class Planner {
   void creates() {
     Rows rows;
     Rows edges;
-    ForEach<CreateRow>(batch_, [&](const CreateRow& op) {
-      rows.push_back(bind_.create(Row(op.row)));
-      for (const Edge& edge : op.edges) edges.push_back(bind_.put(edge));
-    });
+    // In order of their keys: of two batches that make the same, one waits for the other.
+    std::vector<const CreateRow*> ops;
+    ForEach<CreateRow>(batch_, [&](const CreateRow& op) { ops.push_back(&op); });
+    std::sort(ops.begin(), ops.end(),
+              [](const CreateRow* a, const CreateRow* b) { return a->row.key < b->row.key; });
+    for (const CreateRow* op : ops) {
+      rows.push_back(bind_.create(Row(op->row)));
+      for (const Edge& edge : op->edges) edges.push_back(bind_.put(edge));
+    }
     if (rows.empty() || edges.empty()) {
       add("sets.create_row", sets_.create_row, std::move(rows));
       return;
@@ -228,8 +233,8 @@ class Planner {
   // All that the batch takes from one limit, in the order of ops.
   struct Taken {
     int64_t sum = 0;
-    int64_t lowest = 0;   // of the sums on the way
-    int64_t highest = 0;  // of those after something was added
+    int64_t lowest = 0;              // of the sums on the way
+    std::optional<int64_t> highest;  // of those after something was added
     int64_t max = 0;
     bool adds_only = true;
   };
@@ -241,7 +246,7 @@ class Planner {
       taken.max = op.default_max;
       taken.sum += op.n;
       taken.lowest = std::min(taken.lowest, taken.sum);
-      if (op.n > 0) taken.highest = std::max(taken.highest, taken.sum);
+      if (op.n > 0) taken.highest = std::max(taken.highest.value_or(taken.sum), taken.sum);
       taken.adds_only = taken.adds_only && op.n > 0;
     });
     Rows keys;
@@ -255,7 +260,7 @@ class Planner {
         added.push_back(std::move(row));
       } else {
         row.push_back(Number(taken.lowest));
-        row.push_back(Number(taken.highest));
+        row.push_back(taken.highest.has_value() ? Number(*taken.highest) : batch::Null());
         changed.push_back(std::move(row));
       }
     }

@@ -236,8 +236,13 @@ Task<absl::Status> Closing::flush() {
              Handled());
   storage::Batch batch = std::move(batch_);
   batch_ = {};
-  HF_CO_ASSIGN_OR_RETURN(const bool done, co_await CommitGuarded(engine_, std::move(batch)));
-  if (done) co_return absl::OkStatus();
+  const absl::StatusOr<bool> done =
+      co_await CommitGuarded(engine_, std::move(batch), UnknownOutcome::kIsAnError);
+  // Rows may be closed whose users weren't waited for: what depends on them can't be known for
+  // certain. Another round closes them anew.
+  if (ReasonOf(done.status()) == Reason::kCommitUnknown) co_return Conflict(root_.key);
+  HF_CO_RETURN_IF_ERROR(done.status());
+  if (*done) co_return absl::OkStatus();
   lost_ = true;
   // Is it the root? Then there is nothing to go on with.
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());

@@ -33,7 +33,8 @@ std::string MemberName(std::string_view root_round) {
   return std::string(root_round);
 }
 
-Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch batch) {
+Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch batch,
+                                         UnknownOutcome unknown) {
   using Kind = storage::Failure::Kind;
   const std::string label = batch.label;
   const storage::Commit commit = co_await engine.commit(std::move(batch));
@@ -41,8 +42,10 @@ Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch
   switch (commit.failure->kind) {
     case Kind::kGuard:
     case Kind::kRetryable:
-    case Kind::kAmbiguous:
       co_return false;
+    case Kind::kAmbiguous:
+      if (unknown == UnknownOutcome::kIsNo) co_return false;
+      co_return MakeError(Reason::kCommitUnknown, absl::StrCat(label, ": the answer was lost"));
     case Kind::kUnavailable:
       co_return MakeError(Reason::kDatabaseUnavailable, "the database can't be reached; try again");
     default:

@@ -162,7 +162,7 @@ struct Dialect {
   std::string purge_floor;     // empty: purge_rows raises it too
   std::string purge_rows;      // returns a row each
   std::string purge_requests;  // returns a row each
-  std::string purge_limits;    // those of which nothing is used
+  std::string purge_limits;    // those of which nothing is used; returns a row each
   std::string purge_keys;      // of the driver, by which it knows its batches; returns a row each
   std::string purge_more;      // time -> 1 if any of these are left
 };

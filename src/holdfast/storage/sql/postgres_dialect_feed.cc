@@ -54,7 +54,7 @@ void AddPostgresFeed(Dialect& d) {
   d.purge_limits =
       "DELETE FROM limit_row WHERE (holder_kind, holder_name, counted) IN (SELECT holder_kind, "
       "holder_name, counted FROM limit_row WHERE used = 0 AND $1::int8 IS NOT NULL "
-      "LIMIT $2::int8 FOR UPDATE SKIP LOCKED)";
+      "LIMIT $2::int8 FOR UPDATE SKIP LOCKED) RETURNING 1";
   d.purge_more =
       "SELECT EXISTS (SELECT 1 FROM resource r WHERE r.state = 3 AND r.delete_time < $1::int8) "
       "OR EXISTS (SELECT 1 FROM request WHERE made < $1::int8 AND $2::int8 IS NOT NULL) "

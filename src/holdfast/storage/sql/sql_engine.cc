@@ -200,17 +200,18 @@ Task<absl::StatusOr<PurgeResult>> SqlEngine::purge(Timestamp before, size_t limi
   if (!dialect_.purge_floor.empty()) add("floor", dialect_.purge_floor);
   const batch::StepHandle tombstones = add("tombstones", dialect_.purge_rows);
   const batch::StepHandle requests = add("requests", dialect_.purge_requests);
-  add("limits", dialect_.purge_limits);
-  std::optional<batch::StepHandle> keys;
-  if (!dialect_.purge_keys.empty()) keys = add("keys", dialect_.purge_keys);
+  const batch::StepHandle limits = add("limits", dialect_.purge_limits);
+  if (!dialect_.purge_keys.empty()) add("keys", dialect_.purge_keys);
   const batch::StepHandle more = add("more", dialect_.purge_more);
   const batch::Outcome outcome = co_await database_->commit(std::move(batch));
   if (!outcome.ok()) co_return outcome.status();
   PurgeResult result;
   result.tombstones = static_cast<int64_t>(outcome.rows(tombstones).size());
   result.requests = static_cast<int64_t>(outcome.rows(requests).size());
-  const bool more_keys = keys.has_value() && outcome.rows(*keys).size() >= limit;
-  result.more = more_keys || ToNumber(outcome.rows(more)[0][0]) != 0;
+  // What others hold just now is left to the next time.
+  const size_t removed =
+      outcome.rows(tombstones).size() + outcome.rows(requests).size() + outcome.rows(limits).size();
+  result.more = removed > 0 && ToNumber(outcome.rows(more)[0][0]) != 0;
   if (listener_ != nullptr && result.tombstones + result.requests > 0) listener_(Revision());
   co_return result;
 }

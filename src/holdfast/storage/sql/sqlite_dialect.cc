@@ -210,7 +210,7 @@ void AddPurge(Dialect& d) {
       absl::StrCat("DELETE FROM request WHERE id IN (", kOldRequests, ") RETURNING 1");
   d.purge_limits =
       "DELETE FROM limit_row WHERE (holder_kind, holder_name, counted) IN (SELECT holder_kind, "
-      "holder_name, counted FROM limit_row WHERE used = 0 AND $1 IS NOT NULL LIMIT $2)";
+      "holder_name, counted FROM limit_row WHERE used = 0 AND $1 IS NOT NULL LIMIT $2) RETURNING 1";
   d.purge_more =
       "SELECT EXISTS (SELECT 1 FROM resource r WHERE r.state = 3 AND r.delete_time < $1) "
       "OR EXISTS (SELECT 1 FROM request WHERE made < $1) "

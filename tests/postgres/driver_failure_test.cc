@@ -319,6 +319,19 @@ TEST_F(DriverTest, PreparesAnyNumberOfStatementsWithinItsBound) {
   EXPECT_LE(std::get<int64_t>(outcome.rows(held)[0][0]), 302);
 }
 
+// What a session prepares is given up again between transactions, not within a snapshot's.
+TEST_F(DriverTest, ASnapshotIsOneAlsoOnASessionThatHasMuchToForget) {
+  open({.snapshots = 1});
+  for (int round = 0; round < 350; ++round) {
+    auto snapshot = env_.run(database_->snapshot());
+    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+    const std::string sql = "SELECT $1::int + " + std::to_string(round);
+    const auto each = env_.run((*snapshot)->query_each(sql, {{Number(1)}, {Number(2)}}, 1));
+    ASSERT_TRUE(each.ok()) << each.status();
+    EXPECT_EQ((*each)[1][0], Row{Number(2 + round)});
+  }
+}
+
 TEST_F(DriverTest, RefusesBatchesThatWouldWaitTooLong) {
   open({.connections = 1,
         .max_in_flight_per_connection = 1,

@@ -1,6 +1,8 @@
 #include "holdfast/batch/postgres/connection.h"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
+#include <unistd.h>
 
 #include <array>
 #include <charconv>
@@ -46,7 +48,7 @@ Connection::Connection(Env& env, PostgresOptions::Transactions transactions,
       prepared_(kMaxStatements) {}
 
 Connection::~Connection() {
-  if (socket_.is_open()) (void)socket_.release();  // libpq closes it
+  forget_socket();
   if (conn_ != nullptr) PQfinish(conn_);
 }
 
@@ -91,11 +93,25 @@ void Connection::connect(const ConnectParameters& parameters, Duration timeout,
   if (!started.ok()) end_handshake(started);
 }
 
+// A descriptor of our own for libpq's socket: libpq closes its own by itself, and its number may be
+// another session's before we have stopped to watch it.
+bool Connection::watch_socket() {
+  forget_socket();
+  boost::system::error_code failed;
+  const int own = fcntl(PQsocket(conn_), F_DUPFD_CLOEXEC, 0);
+  if (own >= 0) socket_.assign(own, failed);
+  if (own >= 0 && failed) ::close(own);
+  return own >= 0 && !failed;
+}
+
+void Connection::forget_socket() {
+  boost::system::error_code ignored;
+  if (socket_.is_open()) (void)socket_.close(ignored);
+}
+
 // Between two polls libpq may have opened another socket.
 void Connection::wait_for_handshake(int next) {
-  if (socket_.is_open()) (void)socket_.release();
-  boost::system::error_code ignored;  // then the wait fails too
-  socket_.assign(PQsocket(conn_), ignored);
+  (void)watch_socket();  // if it fails so does the wait
   socket_.async_wait(
       next == PGRES_POLLING_READING ? asio::posix::stream_descriptor::wait_read
                                     : asio::posix::stream_descriptor::wait_write,
@@ -126,10 +142,7 @@ absl::Status Connection::become_ready() {
   if (PQsetnonblocking(conn_, 1) != 0 || PQenterPipelineMode(conn_) != 1) {
     return MakeError(Reason::kDatabaseUnavailable, trouble());
   }
-  if (socket_.is_open()) (void)socket_.release();
-  boost::system::error_code failed;
-  socket_.assign(PQsocket(conn_), failed);
-  if (failed) return MakeError(Reason::kDatabaseUnavailable, failed.message());
+  if (!watch_socket()) return MakeError(Reason::kDatabaseUnavailable, "no more files");
   state_ = State::kReady;
   wait_to_read();
   return absl::OkStatus();
@@ -160,31 +173,43 @@ void Connection::execute_text(const char* sql) {
 }
 
 void Connection::execute(const Statement& statement, const Parameters& parameters) {
-  const Prepared& prepared = prepared_[statement.place];
+  Prepared& prepared = prepared_[statement.place];
   const bool cached = prepared.id == statement.id;
+  const bool here = prepared.asked_id == statement.id && prepared.asked_by == exchanges_;
   // What isn't known to be prepared is prepared here, under a name of its own: of what is in flight
   // the server may refuse any part.
-  const Name name(cached ? prepared.name : ++last_name_);
-  if (!cached) {
-    check_sent(PQsendPrepare(conn_, name.text.data(), statement.text.c_str(), 0, nullptr));
+  if (!cached && !here) {
+    prepared.asked_id = statement.id;
+    prepared.asked_by = exchanges_;
+    prepared.asked_name = ++last_name_;
+    check_sent(
+        PQsendPrepare(conn_, Name(last_name_).text.data(), statement.text.c_str(), 0, nullptr));
     expected_.push_back({.kind = Expected::Kind::kParse,
                          .command = commands_,
                          .place = statement.place,
                          .id = statement.id,
                          .name = last_name_});
   }
+  const Name name(cached ? prepared.name : prepared.asked_name);
   check_sent(PQsendQueryPrepared(conn_, name.text.data(), parameters.size(), parameters.values(),
                                  parameters.lengths(), parameters.formats(), 0));
   expected_.push_back({.kind = Expected::Kind::kExecute, .command = commands_++, .cached = cached});
 }
 
-// Before an exchange's own commands, so that they are certainly executed.
+// With a Sync of their own: an exchange may begin with a BEGIN, before which nothing may have read.
 void Connection::deallocate_unused() {
+  enlist(nullptr);
   for (const uint64_t name : unused_) {
     send_text(absl::StrCat("DEALLOCATE ", Name(name).text.data()).c_str());
     expected_.push_back({.kind = Expected::Kind::kOwn});
   }
   unused_.clear();
+  send_sync();
+}
+
+void Connection::send_sync() {
+  check_sent(PQpipelineSync(conn_));
+  expected_.push_back({.kind = Expected::Kind::kSync});
 }
 
 // Sending this pushes out what is before it, and whether all of that has gone nobody says.
@@ -202,19 +227,18 @@ void Connection::send(std::shared_ptr<Exchange> exchange) {
       news.why = why_;
     } else {
       if (in_flight_.empty()) head_since_ = env_.clock().monotonic();
+      if (!unused_.empty()) deallocate_unused();
       enlist(exchange);
       commands_ = 0;
-      if (!unused_.empty()) deallocate_unused();
+      ++exchanges_;
       exchange->send(*this);
-      check_sent(PQpipelineSync(conn_));
-      expected_.push_back({.kind = Expected::Kind::kSync});
+      send_sync();
       if (transactions_ == PostgresOptions::Transactions::kExplicit) {
         // There a failed transaction stays until it is told to end.
         enlist(nullptr);
         send_text("ROLLBACK");
         expected_.push_back({.kind = Expected::Kind::kOwn});
-        check_sent(PQpipelineSync(conn_));
-        expected_.push_back({.kind = Expected::Kind::kSync});
+        send_sync();
       }
       sending_failed_ ? lose(trouble(), news) : flush(news);
     }
@@ -331,7 +355,8 @@ void Connection::take_prepared(const Expected& expected) {
     return;
   }
   if (prepared.id != 0) unused_.push_back(prepared.name);
-  prepared = {expected.id, expected.name};
+  prepared.id = expected.id;
+  prepared.name = expected.name;
 }
 
 void Connection::take_error(const pg_result* result) {
@@ -375,7 +400,7 @@ void Connection::lose(std::string why, News& news) {
   }
   in_flight_.clear();
   expected_.clear();
-  if (socket_.is_open()) (void)socket_.release();  // ends the waits; libpq closes it
+  forget_socket();  // ends the waits
   if (conn_ != nullptr) PQfinish(std::exchange(conn_, nullptr));
 }
 

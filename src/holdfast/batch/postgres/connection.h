@@ -107,10 +107,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Prepared {
     uint64_t id = 0;  // 0: none
     uint64_t name = 0;
+    // Asked for, and not answered yet: of use within the same exchange only.
+    uint64_t asked_id = 0;
+    uint64_t asked_by = 0;
+    uint64_t asked_name = 0;
   };
   enum class State { kConnecting, kReady, kClosed };
 
   [[nodiscard]] absl::Status start(const ConnectParameters& parameters);
+  [[nodiscard]] bool watch_socket();
+  void forget_socket();
   void wait_for_handshake(int next);
   void on_handshake();
   void end_handshake(absl::Status status);
@@ -119,6 +125,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void check_sent(int result);
   void send_text(const char* sql);
+  void send_sync();
   void deallocate_unused();
   void enlist(std::shared_ptr<Exchange> exchange);
   void flush(News& news);
@@ -158,6 +165,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::vector<Prepared> prepared_;  // by place
   std::vector<uint64_t> unused_;    // names to deallocate
   uint64_t last_name_ = 0;
+  uint64_t exchanges_ = 0;  // sent so far
 };
 
 }  // namespace holdfast::batch::postgres

@@ -161,6 +161,35 @@ TEST_F(DriverCut, GivesUpASessionThatDoesntAnswer) {
   EXPECT_THAT(outcome.failure()->message, ::testing::HasSubstr("in time"));
 }
 
+// What waits behind it hasn't all gone out, and must not when the session is given up.
+TEST_F(DriverCut, SendsNothingMoreOnASessionThatIsGivenUp) {
+  HF_COVERS("T9");
+  connect({.connections = 1, .commit_timeout = Milliseconds(400)});
+  Batch slow("test");
+  slow.add(Step{.sql = "SELECT pg_sleep(1.5)"});
+  auto first = boost::asio::co_spawn(env_.executor(), client_->commit(std::move(slow)),
+                                     boost::asio::use_future);
+  while (
+      count("pg_stat_activity WHERE query LIKE '%pg_sleep(1.5)%' AND state = 'active' AND pid <> "
+            "pg_backend_pid()") == 0) {
+  }
+  Batch large = Numbered(7);
+  large.add(
+      Step{.sql = "SELECT length($1::bytea)", .binds = {{Blob{std::string(3'000'000, 'x')}}}});
+  const Outcome outcome = env_.run(client_->commit(std::move(large)));
+  EXPECT_FALSE(first.get().ok());
+  while (
+      count("pg_stat_activity WHERE query LIKE '%pg_sleep(1.5)%' AND state = 'active' AND pid <> "
+            "pg_backend_pid()") > 0) {
+  }
+  if (outcome.ok()) {
+    EXPECT_TRUE(is_there(7));
+  } else if (outcome.failure()->failure_class != FailureClass::kAmbiguous) {
+    EXPECT_FALSE(is_there(7)) << outcome.status();
+  }
+  EXPECT_LE(counter(), 1);
+}
+
 TEST_F(DriverCut, EndsASnapshotWhoseSessionIsLost) {
   connect({.snapshots = 1});
   auto snapshot = env_.run(client_->snapshot());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/socket_base.hpp>
 #include <charconv>
 #include <utility>
 
@@ -49,6 +50,9 @@ Connection::Connection(Env& env, PostgresOptions::Transactions transactions,
 
 Connection::~Connection() {
   forget_socket();
+  const bool unfinished = conn_ != nullptr && !in_flight_.empty() && PQsocket(conn_) >= 0;
+  if (unfinished)
+    (void)shutdown(PQsocket(conn_), asio::socket_base::shutdown_both);  // as in lose()
   if (conn_ != nullptr) PQfinish(conn_);
 }
 
@@ -398,6 +402,10 @@ void Connection::lose(std::string why, News& news) {
     if (lost.failed) end = End::kAnswered;
     news.ended.push_back({std::move(lost.exchange), end});
   }
+  // PQfinish() would first send what libpq still holds, with the Sync of who is told it wasn't
+  // done.
+  if (!in_flight_.empty() && PQsocket(conn_) >= 0)
+    (void)shutdown(PQsocket(conn_), asio::socket_base::shutdown_both);
   in_flight_.clear();
   expected_.clear();
   forget_socket();  // ends the waits

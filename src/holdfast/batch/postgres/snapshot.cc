@@ -52,15 +52,27 @@ class Transaction {
  public:
   Transaction(std::shared_ptr<Pool> pool, std::shared_ptr<Connection> connection, Duration now)
       : pool_(std::move(pool)), begun_(now), connection_(std::move(connection)), used_(now) {}
-  ~Transaction() { end(); }
+  ~Transaction() {
+    queries_ = 0;  // nobody waits for them any more
+    end();
+  }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  // Null once it has ended.
+  // For one query, until done(). Null once it has ended.
   [[nodiscard]] std::shared_ptr<Connection> use(Duration now) {
     const std::lock_guard lock(mutex_);
+    if (ending_ || connection_ == nullptr) return nullptr;
     used_ = now;
+    ++queries_;
     return connection_;
+  }
+  void done() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (--queries_ > 0 || !ending_) return;
+    }
+    end();
   }
 
   // Ends it when it is time, and looks again until then. Holds nothing that should go.
@@ -76,10 +88,13 @@ class Transaction {
     });
   }
 
+  // After the queries that use it: what they send must not come behind the ROLLBACK.
   void end() {
     std::shared_ptr<Connection> connection;
     {
       const std::lock_guard lock(mutex_);
+      ending_ = true;
+      if (queries_ > 0) return;
       connection.swap(connection_);
     }
     if (connection == nullptr) return;
@@ -98,6 +113,8 @@ class Transaction {
   std::mutex mutex_;
   std::shared_ptr<Connection> connection_;
   Duration used_;
+  int queries_ = 0;
+  bool ending_ = false;
 };
 
 class Snapshot final : public ReadSnapshot {
@@ -118,12 +135,12 @@ class Snapshot final : public ReadSnapshot {
   Task<absl::StatusOr<std::vector<std::vector<Row>>>> query_each(std::string_view sql,
                                                                  std::vector<Row> binds,
                                                                  size_t max_rows) override {
+    if (binds.empty()) co_return std::vector<std::vector<Row>>();
     const std::shared_ptr<Connection> connection = transaction_->use(env_.clock().monotonic());
     if (connection == nullptr) {
       co_return MakeError(Reason::kDatabaseUnavailable,
                           "the snapshot wasn't used, or has lived, for too long");
     }
-    if (binds.empty()) co_return std::vector<std::vector<Row>>();
     const std::shared_ptr<const Statement> statement = statements_->get(LimitRows(sql, max_rows));
     std::vector<QueryRun::Query> queries;
     const bool first = !std::exchange(begun_, true);
@@ -131,6 +148,9 @@ class Snapshot final : public ReadSnapshot {
     for (const Row& row : binds) queries.push_back({statement, "", &row});
     const auto run = std::make_shared<QueryRun>(std::move(queries));
     co_await Run::Over(run, connection);
+    // Without its BEGIN it is no snapshot.
+    if (first && run->failure().has_value() && run->failure()->step == 0) transaction_->end();
+    transaction_->done();
     if (run->failure().has_value()) co_return ToStatus(*run->failure(), ForMessage(sql));
     std::vector<std::vector<Row>> results = std::move(run->rows());
     if (first) results.erase(results.begin());

@@ -1,5 +1,5 @@
-// batch-example [DSN]: creates projects with their networks, each in one batch, in a SQLite database
-// of its own or in a PostgreSQL one (where it makes its tables example_… anew).
+// batch-example [DSN]: creates projects with their networks, each in one batch, in a SQLite
+// database of its own or in a PostgreSQL one (where it makes its tables example_… anew).
 #include <iostream>
 
 #include "holdfast/batch/postgres/postgres_database.h"

@@ -1,8 +1,8 @@
 // What a node runs on, as interfaces only. Everything above asks its Env for time, timers, random
 // numbers and a place to run, so that a simulator can give it others.
 //
-// `real_env/real_env.h` is the real thing; `env/manual_env.h` the one for tests: one thread, virtual
-// time, a seeded choice among the tasks that could run.
+// `real_env/real_env.h` is the real thing; `env/manual_env.h` the one for tests: one thread,
+// virtual time, a seeded choice among the tasks that could run.
 #pragma once
 
 #include <cstdint>

@@ -20,8 +20,8 @@ namespace holdfast::internal {
 // Thread-safe. Copies are the same waiter.
 class Waiter {
  public:
-  // kPosted: the coroutine is posted to its own executor. kHere: it runs within resume(), if that is
-  // called on a thread of its executor: one hop less, for who holds no lock.
+  // kPosted: the coroutine is posted to its own executor. kHere: it runs within resume(), if that
+  // is called on a thread of its executor: one hop less, for who holds no lock.
   enum class Where { kPosted, kHere };
 
   // `handler` is what asio::async_initiate gives to its initiation.

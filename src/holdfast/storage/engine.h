@@ -162,8 +162,8 @@ class Engine {
   // of the lowest revision first), and raises the feed's floor in the same transaction.
   virtual Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) = 0;
 
-  // Called after each commit of this engine, with Commit::revision, and after each purge that forgot
-  // something; on no particular thread. One listener; set it before the first commit.
+  // Called after each commit of this engine, with Commit::revision, and after each purge that
+  // forgot something; on no particular thread. One listener; set it before the first commit.
   virtual void on_commit(std::function<void(Revision)> listener) = 0;
 };
 

@@ -13,8 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
-#include "holdfast/base/reason.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/base/reason.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/batch/sqlite/group.h"
 #include "holdfast/env/event.h"

@@ -53,10 +53,10 @@ struct SetText {
   std::string set;
 };
 
-// What a server's dialect has besides, for batches as few statements over sets of rows (set_plan.h).
-// In a set no key comes twice. A statement that may do less than it should for some rows returns the
-// positions 1 to n if it did all, and otherwise not all of these: which row it was, the exact form
-// of a batch finds out. Inserts fail by a constraint if there is such a row.
+// What a server's dialect has besides, for batches as few statements over sets of rows
+// (set_plan.h). In a set no key comes twice. A statement that may do less than it should for some
+// rows returns the positions 1 to n if it did all, and otherwise not all of these: which row it
+// was, the exact form of a batch finds out. Inserts fail by a constraint if there is such a row.
 struct SetTexts {
   SetText lock_target;                   // $kind, name: ACTIVE, and stays so (Lock::kKeyShare)
   std::array<SetText, kLocks> lock_row;  // as require_row, with the lock
@@ -85,7 +85,8 @@ struct Dialect {
   std::string lock_row;  // $kind, name, Lock
   // Waits until nobody holds the row who was there before its state changed. Empty: not needed.
   std::string wait_out;  // $kind, name
-  // Binds of unique values: text has no U+0000, and index entries are bounded. nullptr: as they are.
+  // Binds of unique values: text has no U+0000, and index entries are bounded. nullptr: as they
+  // are.
   std::string (*unique_key)(std::string_view value) = nullptr;
 
   // --- names: $1 text; returns nothing, then the number
@@ -114,14 +115,14 @@ struct Dialect {
   std::string drop_edge;    // $target kind, name, $source kind, name, $field; perhaps none
   std::string put_unique;   // $kind, $field, scope, value
   std::string drop_unique;  // the same; perhaps none
-  std::string swap_cursor;     // name, value (empty: none), expected?; empty text: the next three
+  std::string swap_cursor;  // name, value (empty: none), expected?; empty text: the next three
   std::string require_cursor;  // name, value (empty: none)
   std::string put_cursor;      // name, value
   std::string drop_cursor;     // name; perhaps none
   // Makes the row, or gives it another max; perhaps neither.
-  std::string ensure_limit;  // holder's kind (as text), name, counted (as text), max
-  std::string take_limit;    // the first three, n. Below zero: a constraint, or no row either
-  std::string see_limit;     // the first three -> used, max
+  std::string ensure_limit;    // holder's kind (as text), name, counted (as text), max
+  std::string take_limit;      // the first three, n. Below zero: a constraint, or no row either
+  std::string see_limit;       // the first three -> used, max
   std::string require_target;  // $kind, name
   std::string find_inbound;    // $kind, name -> 1 if there is an edge that counts
   std::string see_inbound;     // $kind, name -> the first: source kind, name, path, behavior

@@ -21,7 +21,8 @@ struct RowLock {
 
 struct Locks {
   std::vector<RowLock> rows;  // in order of key
-  // Targets that the batch itself changes, or makes otherwise than open: to be looked at in the end.
+  // Targets that the batch itself changes, or makes otherwise than open: to be looked at in the
+  // end.
   std::vector<const ResourceKey*> own_targets;
 };
 

@@ -58,8 +58,8 @@ constexpr const char* kTables[] = {
   PRIMARY KEY (kind, name)
 ))sql",
     "CREATE INDEX resource_by_revision ON resource(revision)",
-    "CREATE INDEX resource_with_duties ON resource(kind, name) "
-    "WHERE state IN (1, 2) OR pending <> 0",
+    R"sql(CREATE INDEX resource_with_duties ON resource(kind, name)
+  WHERE state IN (1, 2) OR pending <> 0)sql",
     "CREATE INDEX resource_gone ON resource(revision, delete_time) WHERE state = 3",
     R"sql(CREATE TABLE edge (
   target_kind int4 NOT NULL,

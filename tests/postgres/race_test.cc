@@ -271,9 +271,10 @@ struct Lockers {
   std::atomic<bool> closing = false;
 };
 
+constexpr int kEnough = 5000;
+
 // Makes children below a Vpc until that is closed.
 Task<void> MakeChildren(Engine& engine, std::string vpc, int id, Lockers& lockers) {
-  constexpr int kEnough = 5000;
   for (int round = 0; round < kEnough; ++round) {
     const std::string name = std::to_string(id) + "-" + std::to_string(round);
     Batch batch{.label = "locker"};
@@ -330,8 +331,9 @@ bool CloseUnderLoad(Arena& arena, const std::string& vpc) {
   }
   tasks.push_back(Close(arena.env(), arena.engine(), vpc, lockers, closed));
   arena.env().run_all(std::move(tasks));
-  // Each was at one when the mark came, and perhaps sent another before it was seen.
-  EXPECT_LE(lockers.rounds_after_close, 20 * kLockers) << "closing starves";
+  // How many they do until the mark's batch gets its turn is up to the machine; one that waited for
+  // them to leave the row alone would wait for most of kEnough.
+  EXPECT_LE(lockers.rounds_after_close, 100 * kLockers) << "closing starves";
   return closed.visible == lockers.made;
 }
 

@@ -9,6 +9,7 @@
 #include "holdfast/testing/covers.h"
 #include "tests/postgres/engine_fixture.h"
 #include "tests/postgres/jitter_database.h"
+#include "tests/postgres/session.h"
 
 namespace holdfast::storage {
 namespace {
@@ -19,9 +20,8 @@ constexpr int kRuns = 200;
 // With a lock left out something must break within so many runs; it does within a few.
 constexpr int kRunsToBreak = 2000;
 
-// Closing doesn't wait for who holds the row; or only by a lock.
+// Closing doesn't wait for who holds the row.
 constexpr const char* kNoWait = "no wait";
-constexpr const char* kWaitByLock = "wait by lock";
 
 // The dialect without a clause, wherever it stands.
 struct Weakened {
@@ -31,10 +31,6 @@ struct Weakened {
   explicit Weakened(const std::string& clause) {
     if (clause.empty()) return;
     if (clause == kNoWait) dialect.wait_out.clear();
-    if (clause == kWaitByLock) {
-      dialect.wait_out =
-          "SELECT 1 FROM resource WHERE kind = $1::int4 AND name = $2::text FOR UPDATE";
-    }
     const auto weaken = [&](std::string& text) {
       text = absl::StrReplaceAll(text, {{clause, ""}});
     };
@@ -363,8 +359,28 @@ bool Misses(const std::string& how) {
 
 TEST(Closing, MissesChildrenIfItDoesNotWait) { EXPECT_TRUE(Misses(kNoWait)); }
 
-// Who comes to lock the row while its mark is being written isn't told of the mark.
-TEST(Closing, MissesChildrenIfItWaitsByALockOnly) { EXPECT_TRUE(Misses(kWaitByLock)); }
+// Whether somebody who looked at the row before its mark was written, and comes to lock it after
+// the wait, gets it: a key share minds no update that leaves the key.
+bool LatecomerHolds(const std::string& wait_out) {
+  const std::string dsn = testing::PostgresCluster::Shared().create_database();
+  testing::Session closer(dsn);
+  closer.run("CREATE TABLE resource (kind int4, name text, state int2, PRIMARY KEY (kind, name))");
+  closer.run("INSERT INTO resource VALUES (1, 'v', 0)");
+  closer.run("PREPARE wait_out AS " + wait_out);
+  testing::Session locker(dsn);
+  locker.run("BEGIN");
+  // Looks now; locks what it fetches.
+  locker.run("DECLARE c CURSOR FOR SELECT 1 FROM resource WHERE state = 0 FOR KEY SHARE");
+  closer.run("UPDATE resource SET state = 1");
+  closer.run("EXECUTE wait_out(1, 'v')");
+  return !locker.run("FETCH c").empty();
+}
+
+TEST(Closing, WouldMissALatecomerIfItWaitedByALockOnly) {
+  EXPECT_TRUE(LatecomerHolds(
+      "SELECT 1 FROM resource WHERE kind = $1::int4 AND name = $2::text FOR UPDATE"));
+  EXPECT_FALSE(LatecomerHolds(sql::PostgresDialect().wait_out));
+}
 
 }  // namespace
 }  // namespace holdfast::storage

@@ -43,14 +43,12 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
   void wind_down() override {
     asio::post(stream_.executor(), [self = shared_from_this()] {
-      self->stopping_ = true;
       if (self->stream_.idle()) self->stream_.close();
     });
   }
 
   void cut() override {
     asio::post(stream_.executor(), [self = shared_from_this()] {
-      self->stopping_ = true;
       self->cut_ = true;
       self->cancelled_.set();
       self->stream_.close();
@@ -76,13 +74,12 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   [[nodiscard]] absl::Status with_deadline(absl::Status status) const;
 
   [[nodiscard]] Persistence persistence() const {
-    return keep_alive_ && !stopping_ ? Persistence::kKeepAlive : Persistence::kClose;
+    return keep_alive_ && !shared_->stopping ? Persistence::kKeepAlive : Persistence::kClose;
   }
 
   const std::shared_ptr<HttpShared> shared_;  // with the server and all its connections
   const std::function<void()> on_end_;
   HttpStream stream_;
-  bool stopping_ = false;
   bool cut_ = false;
 
   // The request at hand, until its answer goes out; then only what the answer depends on.
@@ -285,7 +282,7 @@ absl::Status Connection::with_deadline(absl::Status status) const {
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   for (;;) {
-    if (self->stopping_ && !self->stream_.has_input()) break;
+    if (self->shared_->stopping && !self->stream_.has_input()) break;
     HttpReply refusal;
     HttpRequest& request = self->request_.emplace(self->shared_->bodies);
     const HttpStream::Read read = co_await self->stream_.read(request, refusal);

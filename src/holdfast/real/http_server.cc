@@ -98,8 +98,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // A parameter: the server may go while the last part of this still runs.
   static Task<void> Stop(std::shared_ptr<Core> self, Duration at_most) {
     const int64_t end = self->env_.clock().monotonic().value() + at_most.value();
+    self->shared_->stopping = true;
     asio::post(self->strand_, [self] {
-      self->stopping_ = true;
       error_code ignored;
       self->acceptor_.close(ignored);
     });
@@ -119,14 +119,14 @@ class Core : public std::enable_shared_from_this<Core> {
 
  private:
   static Task<void> Accept(std::shared_ptr<Core> self) {
-    while (!self->stopping_) {
+    while (!self->shared_->stopping) {
       error_code failure;
       const Executor executor = asio::make_strand(self->env_.executor());
       tcp::socket socket = co_await self->acceptor_.async_accept(
           executor, asio::redirect_error(asio::use_awaitable, failure));
       if (!failure) {
         self->take(std::move(socket));
-      } else if (!self->stopping_) {
+      } else if (!self->shared_->stopping) {
         co_await self->env_.sleep(kAcceptPause);
       }
     }
@@ -197,8 +197,7 @@ class Core : public std::enable_shared_from_this<Core> {
   const Executor strand_;
   tcp::acceptor acceptor_;
   std::string address_;
-  bool stopping_ = false;  // on the strand only
-  uint64_t last_id_ = 0;   // the same
+  uint64_t last_id_ = 0;  // on the strand only
 
   mutable std::mutex mutex_;
   bool accepting_ = true;

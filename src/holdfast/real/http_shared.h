@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -79,6 +80,9 @@ struct HttpShared {
   const JsonTranslator translator;
   const HttpMetrics metrics;
   ByteBudget bodies;
+  // Known to all connections at once: after the first of them has closed for it, no other says that
+  // it goes on.
+  std::atomic<bool> stopping = false;
 };
 
 // What this server answers by itself: /openapi.json, /metrics, /healthz, /readyz and /; nullopt for

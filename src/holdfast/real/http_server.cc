@@ -99,10 +99,7 @@ class Core : public std::enable_shared_from_this<Core> {
   static Task<void> Stop(std::shared_ptr<Core> self, Duration at_most) {
     const int64_t end = self->env_.clock().monotonic().value() + at_most.value();
     self->shared_->stopping = true;
-    asio::post(self->strand_, [self] {
-      error_code ignored;
-      self->acceptor_.close(ignored);
-    });
+    asio::post(self->strand_, [self] { self->stop_listening(); });
     for (bool cutting = false;;) {
       const uint64_t seen = self->changed_.generation();
       if (self->quiet()) co_return;
@@ -130,9 +127,15 @@ class Core : public std::enable_shared_from_this<Core> {
         co_await self->env_.sleep(kAcceptPause);
       }
     }
+    self->stop_listening();  // it may be here before it is told
     const std::lock_guard lock(self->mutex_);
     self->accepting_ = false;
     self->changed_.notify();
+  }
+
+  void stop_listening() {
+    error_code ignored;
+    acceptor_.close(ignored);
   }
 
   void take(tcp::socket socket) {

@@ -1,5 +1,7 @@
 // Each way in which a batch fails: which step, which execution, what was observed; nothing stays.
+#include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
+#include "holdfast/base/strings.h"
 #include "tests/postgres/driver_fixture.h"
 
 namespace holdfast::batch {
@@ -172,6 +174,17 @@ TEST_F(DriverFailure, ReportsRowCountsOfSets) {
       "generate_series(1, CASE WHEN u.id = 56 THEN 3 ELSE 1 END)";
   update.expect = Expect::AtMost(2);
   EXPECT_EQ(fails(update).execution, 2u);
+}
+
+TEST_F(DriverFailure, CallsPositionsThatNoBindRowHasABug) {
+  for (const std::string_view positions : {"1, 2, 3", "0, 1, 2", "1, 2, NULL"}) {
+    const Step step{.sql = absl::StrCat("SELECT o FROM unnest(ARRAY[", ToAbsl(positions),
+                                        "]) AS o WHERE $1::bigint[] IS NOT NULL"),
+                    .binds = {{Number(7)}, {Number(8)}},
+                    .expect = Expect::Exactly(1),
+                    .takes = Step::Takes::kSet};
+    EXPECT_EQ(fails(step).sqlstate, "HF003") << positions;
+  }
 }
 
 TEST_F(DriverFailure, CallsWrongStatementsBugs) {

@@ -19,6 +19,7 @@ LANGUAGE sql IMMUTABLE AS $hf$
   WHERE name NOT IN ('hf_ok', 'hf_position')
 $hf$)";
 
+// True: a set in another order than its bind rows, which the statement takes for a failure.
 // counted: rows in all; binds: how many bind rows a set has, else null; seen: the rows, as JSON,
 // where they are needed; vals: the parameters, of which a set has an array each.
 constexpr const char* kFail = R"(
@@ -42,7 +43,11 @@ BEGIN
           WHEN 'at_most' THEN s.n > wanted ELSE (s.n = 1 AND s.ok) IS NOT TRUE END
     ORDER BY s.place LIMIT 1;
     IF place IS NULL THEN
-      RAISE EXCEPTION USING ERRCODE = 'HF003', MESSAGE = 'positions that no bind row has';
+      IF EXISTS (SELECT FROM json_array_elements(seen) AS e(v)
+                 WHERE ((e.v ->> 'hf_position')::bigint BETWEEN 1 AND binds) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING ERRCODE = 'HF003', MESSAGE = 'positions that no bind row has';
+      END IF;
+      RETURN true;
     END IF;
   END IF;
   IF what = 'guard' AND shown IS NOT NULL THEN

@@ -1,6 +1,6 @@
 // What the driver keeps in each database that it uses: the schema "holdfast_batch".
 //
-//   fail(…)       raises HF001 with what failed and what was observed
+//   fail(…)       looks closer: raises HF001 with what failed and what was observed
 //   rehearsed()   raises HF002: everything went well, and nothing shall stay
 //   idempotency   the keys of batches, see idempotency.h
 //
@@ -14,7 +14,7 @@
 
 namespace holdfast::batch::postgres {
 
-inline constexpr int64_t kHelpersVersion = 2;
+inline constexpr int64_t kHelpersVersion = 3;
 // Advisory locks of set-up work: the helpers' own, and every script's.
 inline constexpr int64_t kSetUpLock = 0x686f6c6466617374;  // "holdfast"
 

@@ -216,13 +216,15 @@ Columns With(Columns columns, const Columns& more) {
   return columns;
 }
 
-// unnest($1::int4[], $2::text[]) …, the first parameter being $`first`.
+// unnest($1::int4[]), unnest($2::text[]) …, the first parameter being $`first`: side by side in a
+// list of results. As a table, PostgreSQL would keep a store of 16 KB for each of them, and a
+// statement of many columns would grow and shrink its process each time.
 std::string Arrays(const Columns& columns, size_t first = 1) {
-  std::string sql = "unnest(";
+  std::string sql;
   for (size_t i = 0; i < columns.size(); ++i) {
-    absl::StrAppend(&sql, i == 0 ? "" : ", ", "$", first + i, "::", columns[i].type, "[]");
+    absl::StrAppend(&sql, i == 0 ? "" : ", ", "unnest($", first + i, "::", columns[i].type, "[])");
   }
-  return sql + ")";
+  return sql;
 }
 
 std::string Names(const Columns& columns) {
@@ -231,12 +233,19 @@ std::string Names(const Columns& columns) {
   });
 }
 
+// The rows of the arrays, as i.
+std::string Set(const Columns& columns, size_t first = 1) {
+  return absl::StrCat("(SELECT ", Arrays(columns, first), ") AS i(", Names(columns), ")");
+}
+
 std::string From(const Columns& columns, size_t first = 1) {
-  return absl::StrCat(" FROM ", Arrays(columns, first), " AS i(", Names(columns), ")");
+  return absl::StrCat(" FROM ", Set(columns, first));
 }
 
 std::string FromNumbered(const Columns& columns) {
-  return absl::StrCat(" FROM ", Arrays(columns), " WITH ORDINALITY AS i(", Names(columns), ", o)");
+  return absl::StrCat(" FROM (SELECT ", Arrays(columns),
+                      ", generate_series(1, cardinality($1::", columns[0].type, "[]))) AS i(",
+                      Names(columns), ", o)");
 }
 
 // Positions 1 to n if the change did something for all n rows; `first` is the first column's type.
@@ -357,8 +366,7 @@ void AddSetDrops(const Dialect& d, SetTexts& sets) {
         absl::StrJoin(columns, " AND ", [](std::string* out, const Column& column) {
           absl::StrAppend(out, "t.", column.name, " = i.", column.name);
         });
-    return absl::StrCat("DELETE FROM ", table, " t USING ", Arrays(columns), " AS i(",
-                        Names(columns), ") WHERE ", names);
+    return absl::StrCat("DELETE FROM ", table, " t USING ", Set(columns), " WHERE ", names);
   };
   sets.drop_edge = {d.drop_edge, drop("edge", edge)};
   sets.drop_unique = {d.drop_unique, drop("unique_value", UniqueColumns())};

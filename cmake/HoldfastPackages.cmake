@@ -44,3 +44,10 @@ foreach(library grpc++ grpc gpr)
   target_link_libraries(hf_grpc INTERFACE ${HF_LIB_${library}})
 endforeach()
 target_link_libraries(hf_grpc INTERFACE protobuf::libprotobuf hf_absl Threads::Threads)
+
+# What serves allocates from several threads all the time. Sanitizers bring an allocator of their own.
+add_library(hf_allocator INTERFACE)
+if(NOT HF_SANITIZE AND NOT HF_FUZZ)
+  find_library(HF_LIB_jemalloc jemalloc REQUIRED)
+  target_link_libraries(hf_allocator INTERFACE ${HF_LIB_jemalloc})
+endif()

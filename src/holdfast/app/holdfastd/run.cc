@@ -1,7 +1,6 @@
 #include "holdfast/app/holdfastd/run.h"
 
 #include <google/protobuf/stubs/logging.h>
-#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <future>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "holdfast/app/holdfastd/config.h"
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/app/holdfastd/node.h"
@@ -18,16 +18,16 @@
 #include "holdfast/real/termination.h"
 #include "holdfast/real_env/real_env.h"
 
+// jemalloc's: few arenas, as threads mostly wait, and each keeps freed memory for itself.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "narenas:4";
+
 namespace holdfast::app {
 namespace {
 
 constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-
-// Each of glibc's arenas keeps freed memory for itself, and by default there may be eight for each
-// core: too much for a process whose threads mostly wait.
-constexpr int kMallocArenas = 2;
 
 int Fail(const absl::Status& status, int code) {
   std::cerr << "holdfastd: " << status.message() << "\n";
@@ -75,7 +75,8 @@ int RunHoldfastd(int argc, char** argv, const RegisterHooks& register_hooks) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
-  mallopt(M_ARENA_MAX, kMallocArenas);
+  // Debian's absl looks at every lock for a circle of locks, and gRPC has many.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // What protobuf would say to stderr about bad requests, clients are told.
   google::protobuf::SetLogHandler(nullptr);
   absl::StatusOr<Config> config = LoadConfig(path);

@@ -90,6 +90,7 @@ void Feed::Core::stop() {
     if (uses_ == 0) unused_.set();
   }
   poke_.notify();
+  arrival_.notify();
   NotifyAll(std::move(waiting));
 }
 
@@ -104,6 +105,11 @@ Task<void> Feed::Core::Tail(std::shared_ptr<Core> core) {
   bool poked = true;
   bool failed = false;
   while (!core->stopped()) {
+    const uint64_t arrivals = core->arrival_.generation();
+    if (core->rest()) {
+      co_await core->arrival_.wait(arrivals);
+      continue;
+    }
     const uint64_t seen = core->poke_.generation();
     if (poked || failed || core->others_) {
       // What can't be read now is read at the next poll: a database that is away isn't news here.
@@ -114,6 +120,21 @@ Task<void> Feed::Core::Tail(std::shared_ptr<Core> core) {
     core->wake_due();
     poked = co_await core->poke_.wait_for(core->env_, seen, pace.delay());
   }
+}
+
+// Reading for nobody costs the database a snapshot for each commit. The first who comes begins the
+// ring anew, and reads what it hasn't seen from the engine.
+bool Feed::Core::rest() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || audience_.members() > 0) return false;
+    const int64_t alone = env_.clock().monotonic().value() - alone_since_.value();
+    if (ring_.ready() && alone < options_.rest_after.value()) return false;
+    if (ring_.ready()) ++life_;
+    ring_.forget();
+  }
+  tail_.reset();
+  return true;
 }
 
 Task<absl::StatusOr<bool>> Feed::Core::pull() {
@@ -195,12 +216,14 @@ void Feed::Core::join(const StatePtr& state, Interest interest) {
   }
   // It comes from a state that others may have made, and wants to be current at once.
   if (others_) poke_.notify();
+  arrival_.notify();
 }
 
 void Feed::Core::leave(const StatePtr& state) {
   cancel(*state);
   const std::lock_guard lock(mutex_);
   audience_.leave(state->group);
+  if (audience_.members() == 0) alone_since_ = env_.clock().monotonic();
 }
 
 void Feed::Core::cancel(Subscription::State& state) {

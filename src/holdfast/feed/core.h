@@ -80,6 +80,8 @@ class Feed::Core {
   };
 
   [[nodiscard]] bool stopped() const;
+  // Whether nobody has subscribed for a while: then the ring is forgotten.
+  [[nodiscard]] bool rest();
   // Reads everything that is new into the ring. Returns whether there was something.
   [[nodiscard]] Task<absl::StatusOr<bool>> pull();
   [[nodiscard]] Task<absl::StatusOr<bool>> pull_pages(storage::Snapshot& snapshot);
@@ -108,6 +110,7 @@ class Feed::Core {
   const FeedOptions options_;
   const bool others_;                    // write too, and poke nobody here
   Signal poke_;                          // a commit, or stop()
+  Signal arrival_;                       // of a subscriber, or stop()
   Gate catch_up_gate_;                   // ReadEngine
   OneShot unused_;                       // stopped, and nobody uses the engine
   std::optional<storage::Cursor> tail_;  // only the tailer's; nullopt: not begun
@@ -122,6 +125,7 @@ class Feed::Core {
   // database.
   uint64_t life_ = 1;
   Audience audience_;
+  Duration alone_since_;  // the last subscriber left
   int64_t catch_up_reads_ = 0;
   int64_t tail_reads_ = 0;
 };

@@ -38,6 +38,9 @@ struct FeedOptions {
   // How often a subscriber to whom nothing interesting happens gets an empty bookmark, so that its
   // resume token stays young.
   Duration bookmark_interval = Seconds(5);
+  // The tailer rests, and the ring is forgotten, when nobody has subscribed for so long: longer
+  // than a reader takes to reconnect.
+  Duration rest_after = Seconds(10);
   // How many subscribers may read the engine at once: ten thousand that reconnect together queue.
   size_t catch_up_reads = 4;
 };
@@ -108,7 +111,8 @@ class Feed {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  // Starts the tailer. Subscribers that come before read the engine, then wait for it.
+  // Starts the tailer, which rests while nobody subscribes. Subscribers that come before read the
+  // engine, then wait for it.
   void start();
   // Ends the tailer and every subscription (SHUTTING_DOWN). Returns at once.
   void stop();

@@ -126,6 +126,7 @@ class FeedTest : public ::testing::Test {
   [[nodiscard]] std::unique_ptr<Subscription> subscribe_current(Interest interest = {}) {
     std::unique_ptr<Subscription> subscription = subscribe(now(), std::move(interest));
     EXPECT_TRUE(next(*subscription).bookmark);
+    env_.run_until_idle();  // the tailer may have rested until now
     return subscription;
   }
 

@@ -96,6 +96,7 @@ TEST_F(FeedTest, ChangesOfOneRowAreHandedOverAsOne) {
   create("a");
   create("b");
   for (int version = 2; version < 6; ++version) update("a", version);
+  env_.run_until_idle();
   const FeedBatch batch = next(*reader);
   EXPECT_THAT(Names(batch), ElementsAre("b1", "a5"));
   EXPECT_TRUE(batch.bookmark);
@@ -163,6 +164,7 @@ TEST_F(FeedTest, ReaderBehindTheRingCatchesUpFromTheEngine) {
 
 TEST_F(FeedTest, RingStaysWithinItsBytes) {
   open({.ring_rows = 1000, .ring_bytes = 5000});
+  const auto reader = subscribe_current();
   for (int i = 0; i < 100; ++i) create(std::to_string(i));
   env_.run_until_idle();
   EXPECT_LE(feed_->stats().ring_bytes, 5000);
@@ -256,6 +258,7 @@ TEST_F(FeedTest, CommitsOfOtherProcessesAreFoundByPolling) {
 TEST_F(FeedTest, PollsLessAndLessOftenWhenThereIsNothing) {
   engine_.share();
   open({.idle_poll = Milliseconds(250)});
+  const auto reader = subscribe_current();
   engine_.on_commit(nullptr);
   create("a");
   env_.advance(Milliseconds(250));
@@ -277,6 +280,39 @@ TEST_F(FeedTest, NothingIsPolledWhereNobodyElseWrites) {
   EXPECT_EQ(engine_.snapshots(), before);
   create("a");
   EXPECT_THAT(Names(next(*reader)), ElementsAre("a1"));
+}
+
+TEST_F(FeedTest, NothingIsReadForNobody) {
+  engine_.share();
+  open({.rest_after = Seconds(10)});
+  create("a");
+  env_.advance(Seconds(60));
+  EXPECT_EQ(engine_.snapshots(), 0);
+
+  auto reader = subscribe_current();
+  create("b");
+  EXPECT_THAT(Names(next(*reader)), ElementsAre("b1"));
+  const Cursor left_at = now();
+  reader.reset();
+  // It may come back in a moment.
+  create("c");
+  env_.advance(Seconds(9));
+  EXPECT_GT(feed_->stats().ring_rows, 0);
+  env_.advance(Seconds(2));
+  EXPECT_EQ(feed_->stats().ring_rows, 0);
+  const int before = engine_.snapshots();
+  create("d");
+  env_.advance(Seconds(60));
+  EXPECT_EQ(engine_.snapshots(), before);
+
+  // Who comes back later has missed nothing, and is current again.
+  reader = subscribe(left_at);
+  EXPECT_THAT(Names(next(*reader)), ElementsAre("c1", "d1"));
+  env_.run_until_idle();
+  const int64_t reads = feed_->stats().catch_up_reads;
+  create("e");
+  EXPECT_THAT(Names(next(*reader)), ElementsAre("e1"));
+  EXPECT_EQ(feed_->stats().catch_up_reads, reads);
 }
 
 TEST_F(FeedTest, DatabaseThatWasAwayIsReadAgainWithoutANewCommit) {

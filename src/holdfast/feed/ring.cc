@@ -40,6 +40,11 @@ void Ring::reset(Cursor complete) {
   bookmarks_ = {Bookmark{.end = begin_, .place = place_}};
 }
 
+void Ring::forget() {
+  reset(std::move(place_));
+  ready_ = false;
+}
+
 void Ring::append(std::vector<SharedRow> rows) {
   for (SharedRow& row : rows) {
     const size_t bytes = BytesOf(*row);

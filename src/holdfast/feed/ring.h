@@ -44,6 +44,8 @@ class Ring {
   // Empty, at a complete state. Must be called before anything else.
   void reset(storage::Cursor complete);
   [[nodiscard]] bool ready() const { return ready_; }
+  // Empty, and not ready() until the next reset().
+  void forget();
 
   // In order of revision, behind everything that is here.
   void append(std::vector<SharedRow> rows);

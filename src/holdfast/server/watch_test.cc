@@ -166,6 +166,7 @@ TEST(Watch, ResumesWithoutGapOrRepetition) {
   EXPECT_EQ(ReasonOf(*first.ended), Reason::kCancelled);
   server.must("ProjectService/DeleteProject", {{"name", "projects/a"}});
   server.given_project("c");
+  server.env().run_until_idle();
   Stream& second =
       server.stream("ProjectService/WatchProjects", {{"resume_token", watcher.token()}});
   // Only what has changed, then that it is current.

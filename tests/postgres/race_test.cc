@@ -43,6 +43,9 @@ struct Weakened {
       weaken(text->each);
       weaken(text->set);
     }
+    for (auto& texts : sets.create_row_on_targets) {
+      for (std::string& text : texts) weaken(text);
+    }
     dialect.sets = &sets;
   }
   Weakened(const Weakened&) = delete;

@@ -22,6 +22,7 @@ std::vector<std::string> CommitTexts() {
     texts.push_back(text->set);
   }
   for (const SetText& text : sets.lock_row) texts.push_back(text.set);
+  for (const auto& of : sets.create_row_on_targets) texts.insert(texts.end(), of.begin(), of.end());
   return texts;
 }
 

@@ -53,6 +53,9 @@ struct SetText {
   std::string set;
 };
 
+// More targets of one new row are locked in a statement of their own.
+inline constexpr size_t kJoinedTargets = 3;
+
 // What a server's dialect has besides, for batches as few statements over sets of rows
 // (set_plan.h). In a set no key comes twice. A statement that may do less than it should for some
 // rows returns the positions 1 to n if it did all, and otherwise not all of these: which row it
@@ -68,6 +71,9 @@ struct SetTexts {
   // Parameters of create_row, then of put_edge: n rows and m edges side by side, the shorter filled
   // up with NULL.
   SetText create_row_with_edge;
+  // One row, without and with an edge, and behind their parameters 1, 2 or 3 targets as in
+  // lock_target: locked in their order. Fails by a constraint if one of them isn't there.
+  std::array<std::array<std::string, kJoinedTargets>, 2> create_row_on_targets;
   // For n above zero and, if there is no row yet, not above max.
   SetText add_limit;  // holder's kind, name, counted, n, max
   // There is a row, and it stays within 0 and max all the way.

@@ -332,6 +332,37 @@ void AddSetChanges(const ServerMake& make, const Dialect& d, SetTexts& sets) {
                 "int4")};
 }
 
+// A row is made of what its last target gives for `stamp`, which can't be NULL. Each target is
+// joined to the one before it, so that they are locked in order.
+std::string CreateOnTargets(const ServerMake& make, bool with_edge, size_t targets) {
+  size_t parameter = RowColumns().size() + (with_edge ? EdgeColumns().size() : 0);
+  std::string sql = "WITH ";
+  for (size_t n = 1; n <= targets; ++n) {
+    absl::StrAppend(&sql, "t", n, " AS MATERIALIZED (SELECT 1 AS stamp FROM ");
+    if (n > 1) absl::StrAppend(&sql, "t", n - 1, " CROSS JOIN ");
+    absl::StrAppend(&sql, "resource r WHERE r.kind = $", parameter + 1, "::int4 AND r.name = $",
+                    parameter + 2, "::text AND r.state = 0 ", LockOf(make, Lock::kKeyShare), "), ");
+    parameter += 2;
+  }
+  if (with_edge) {
+    absl::StrAppend(
+        &sql, "e AS (INSERT INTO edge(", Names(EdgeColumns()),
+        ") VALUES ($12::int4, $13::text, $14::int4, $15::text, $16::int4, $17::int2)) ");
+  } else {
+    sql.resize(sql.size() - 2);
+    sql += ' ';
+  }
+  absl::StrAppend(
+      &sql,
+      "INSERT INTO resource(kind, name, uid, version, state, pending, round, "
+      "delete_time, body, fields, outgoing, stamp, revision) SELECT $1::int4, $2::text, "
+      "$3::text, $4::int8, $5::int2, $6::int8, $7::text, $8::int8, $9::bytea, "
+      "$10::json, $11::bytea, t",
+      targets, ".stamp, ", ToAbsl(make.revision), " FROM (SELECT 1) AS one(row) LEFT JOIN t",
+      targets, " ON true");
+  return sql;
+}
+
 void AddSetInserts(const ServerMake& make, SetTexts& sets) {
   const std::string row = absl::StrCat("INSERT INTO resource(", kRowColumns, ") ");
   const std::string edge = absl::StrCat("INSERT INTO edge(", Names(EdgeColumns()), ") ");
@@ -348,6 +379,12 @@ void AddSetInserts(const ServerMake& make, SetTexts& sets) {
                    row, row_values),
       absl::StrCat("WITH e AS (", edge, "SELECT i.*", From(EdgeColumns(), first),
                    " WHERE i.target_kind IS NOT NULL) ", rows, " WHERE i.kind IS NOT NULL")};
+  for (size_t targets = 1; targets <= kJoinedTargets; ++targets) {
+    for (const bool with_edge : {false, true}) {
+      sets.create_row_on_targets[with_edge ? 1 : 0][targets - 1] =
+          CreateOnTargets(make, with_edge, targets);
+    }
+  }
   const std::string value = absl::StrCat("INSERT INTO unique_value(", Names(UniqueColumns()), ") ");
   sets.put_unique = {value + "VALUES ($1::int4, $2::int4, $3::text, $4::text)",
                      absl::StrCat(value, "SELECT i.*", From(UniqueColumns()))};

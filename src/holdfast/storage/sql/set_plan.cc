@@ -60,6 +60,22 @@ bool OrderMatters(const Batch& batch) {
          Swaps(batch, &UpdateRow::removed_unique, &UpdateRow::added_unique);
 }
 
+// The one row that the batch makes, of one edge at most and a few targets, if it locks nothing
+// else.
+const CreateRow* OnlyCreate(const Batch& batch, const Locks& locks) {
+  const bool targets_only = std::all_of(
+      locks.rows.begin(), locks.rows.end(),
+      [](const RowLock& row) { return row.lock == Lock::kKeyShare && row.guard == nullptr; });
+  if (!targets_only || locks.rows.empty() || locks.rows.size() > kJoinedTargets) return nullptr;
+  const CreateRow* only = nullptr;
+  size_t count = 0;
+  ForEach<CreateRow>(batch, [&](const CreateRow& op) {
+    only = &op;
+    ++count;
+  });
+  return count == 1 && only->edges.size() <= 1 ? only : nullptr;
+}
+
 // --- steps ---------------------------------------------------------------------------------------
 
 class Planner {
@@ -71,14 +87,15 @@ class Planner {
         batch_(batch),
         now_(now),
         sql_(batch.label),
-        locks_(LocksOf(batch)) {}
+        locks_(LocksOf(batch)),
+        only_create_(OnlyCreate(batch, locks_)) {}
 
   batch::Batch run() {
-    lock();
+    if (only_create_ == nullptr) lock();
     requests();
     drops();
     changes();
-    creates();
+    only_create_ == nullptr ? creates() : create_on_targets();
     puts();
     cursors();
     limits();
@@ -170,6 +187,23 @@ class Planner {
     add("sets.erase_row", sets_.erase_row, std::move(erased), kOne);
     add("sets.update_row", sets_.update_row, std::move(updated), kOne);
     add("sets.set_state", sets_.set_state, std::move(restated), kOne);
+  }
+
+  // Who has nothing else to lock does it in the statement that makes the row.
+  void create_on_targets() {
+    batch::Row row = bind_.create(Row(only_create_->row));
+    const auto append = [&row](batch::Row more) {
+      std::move(more.begin(), more.end(), std::back_inserter(row));
+    };
+    const bool with_edge = !only_create_->edges.empty();
+    if (with_edge) append(bind_.put(only_create_->edges.front()));
+    for (const RowLock& target : locks_.rows) append(bind_.key(*target.key));
+    const auto& texts = sets_.create_row_on_targets[with_edge ? 1 : 0];
+    Rows rows;
+    rows.push_back(std::move(row));
+    sql_.add(batch::Step{.label = "sets.create_row_on_targets",
+                         .sql = texts[locks_.rows.size() - 1],
+                         .binds = std::move(rows)});
   }
 
   void creates() {
@@ -296,6 +330,7 @@ class Planner {
   const Timestamp now_;
   batch::Batch sql_;
   const Locks locks_;
+  const CreateRow* const only_create_;  // see create_on_targets()
 };
 
 }  // namespace

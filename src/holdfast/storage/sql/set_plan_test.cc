@@ -62,11 +62,30 @@ std::vector<Op> Many(int n) {
   return ops;
 }
 
-TEST(SetPlan, ANewChildWithAReferenceIsTwoStatements) {
-  EXPECT_THAT(LabelsOf(PlanOf({CreateRow{.row = NewRow(Rule("a", "1")),
-                                         .edges = {EdgeTo(Vpc("a"), Rule("a", "1"))}},
-                               RequireTarget{.key = Vpc("a")}})),
-              ElementsAre("sets.lock_target", "sets.create_row_with_edge"));
+TEST(SetPlan, ANewChildWithAReferenceIsOneStatement) {
+  const CreateRow create{.row = NewRow(Rule("a", "1")),
+                         .edges = {EdgeTo(Vpc("b"), Rule("a", "1"))}};
+  std::vector<Op> ops = {create, RequireTarget{.key = Vpc("b")}, RequireTarget{.key = Vpc("a")}};
+  const std::optional<batch::Batch> plan = PlanOf(ops);
+  EXPECT_THAT(LabelsOf(plan), ElementsAre("sets.create_row_on_targets"));
+  // The targets come last, in order of their keys.
+  const batch::Row& binds = plan->steps()[0].binds.at(0);
+  EXPECT_EQ(binds.at(binds.size() - 3), batch::Value(std::string("vpcs/a")));
+  EXPECT_EQ(binds.back(), batch::Value(std::string("vpcs/b")));
+
+  for (const char* id : {"c", "d"}) ops.push_back(RequireTarget{.key = Vpc(id)});
+  EXPECT_THAT(LabelsOf(PlanOf(ops)),
+              ElementsAre("sets.lock_target[]", "sets.create_row_with_edge"));
+}
+
+TEST(SetPlan, ARowThatLocksMoreThanTargetsIsMadeAfterThem) {
+  const CreateRow create{.row = NewRow(Rule("a", "1"))};
+  const RequireTarget target{.key = Vpc("a")};
+  EXPECT_THAT(LabelsOf(PlanOf({create, target})), ElementsAre("sets.create_row_on_targets"));
+  EXPECT_THAT(LabelsOf(PlanOf({create, target, RequireRow{.key = Vpc("b")}})),
+              ElementsAre("sets.lock_mixed[]", "sets.create_row"));
+  EXPECT_THAT(LabelsOf(PlanOf({create, target, CreateRow{.row = NewRow(Rule("a", "2"))}})),
+              ElementsAre("sets.lock_target", "sets.create_row[]"));
 }
 
 TEST(SetPlan, AGuardedUpdateIsTwoStatements) {

@@ -24,8 +24,6 @@ class ManualEnv final : public Env {
   // How much virtual time run() and run_until() let pass before they give up: periodic work would
   // keep a test that waits for something impossible busy for ever.
   static constexpr Duration kPatience = Seconds(3600);
-  // Tasks that run one after another without time passing: more is a livelock, and fails a check.
-  static constexpr int64_t kMaxStepsAtOneTime = 10'000'000;
   // Wall time at the start: 2024-01-01T00:00:00Z.
   static constexpr Timestamp kStart = Timestamp(1'704'067'200'000'000);
 
@@ -73,9 +71,7 @@ class ManualEnv final : public Env {
   }
 
  private:
-  class Core;
-  class CoreExecutor;
-  class SerialWorker;
+  struct Core;
 
   template <class T, class Done>
   void start(Task<T> task, Done done) {
@@ -83,7 +79,7 @@ class ManualEnv final : public Env {
   }
   void drive(const std::function<bool()>& done, Duration patience);
 
-  std::shared_ptr<Core> core_;  // shared with executors, which coroutines in events keep longer
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace holdfast

@@ -6,14 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "holdfast/app/holdfastd/background.h"
 #include "holdfast/app/holdfastd/known_kinds.h"
 #include "holdfast/app/holdfastd/log.h"
 #include "holdfast/app/holdfastd/open_database.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/env/event.h"
+#include "holdfast/feed/purge.h"
 #include "holdfast/server/openapi.h"
+#include "holdfast/server/token_key.h"
 #include "holdfast/store/stack.h"
 
 namespace holdfast::app {
@@ -65,6 +66,21 @@ void AddPostgresMetrics(server::Metrics& metrics, const server::Labels& labels,
     metrics.add_reader(absl::StrCat("holdfast_postgres_", field.name), field.help, labels,
                        [stats, member = field.member] { return (*stats.*member).load(); });
   }
+}
+
+feed::PurgeOptions PurgeOptionsOf(const Config& config) {
+  feed::PurgeOptions options;
+  options.retention = config.retention;
+  options.on_purged = [](const storage::PurgeResult& forgotten) {
+    Log(LogLevel::kDebug, "forgot what was old",
+        {{"tombstones", absl::StrCat(forgotten.tombstones)},
+         {"requests", absl::StrCat(forgotten.requests)}});
+  };
+  options.on_error = [](const absl::Status& status) {
+    Log(LogLevel::kWarn, "can't forget old tombstones; trying again later",
+        {{"error", std::string(ToStd(status.message()))}});
+  };
+  return options;
 }
 
 void LogCall(const server::CallRecord& call) {
@@ -147,7 +163,7 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   HF_ASSIGN_OR_RETURN(part->engine, env_.run(OpenDatabase(env_, config_, counted,
                                                           IndexesOf(service), asked_to_stop)));
   HF_RETURN_IF_ERROR(check_kinds(*part->engine, service));
-  HF_ASSIGN_OR_RETURN(part->token_key, env_.run(LoadTokenKey(env_, *part->engine)));
+  HF_ASSIGN_OR_RETURN(part->token_key, env_.run(server::LoadTokenKey(env_, *part->engine)));
   part->feed = std::make_unique<feed::Feed>(env_, *part->engine);
   part->feed->start();
   store::StoreOptions store_options;
@@ -158,7 +174,8 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
       store::BuildStore(env_, *loaded_.schema, service, *part->engine, hooks_, store_options);
   part->duties = std::make_unique<control::DutyController>(env_, *part->store);
   part->duties->start();
-  Spawn(env_, PurgeForever(env_, *part->engine, config_.retention, stopping_, part->purge_stopped));
+  Spawn(env_, feed::PurgeForever(env_, *part->engine, PurgeOptionsOf(config_), stopping_,
+                                 part->purge_stopped));
   parts_.push_back(std::move(part));
   return absl::OkStatus();
 }

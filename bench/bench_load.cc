@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <iostream>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -16,6 +15,7 @@
 #include "bench/project.h"
 #include "bench/remote.h"
 #include "holdfast/base/check.h"
+#include "holdfast/base/mutex.h"
 #include "nlohmann/json.hpp"
 
 namespace holdfast::bench {
@@ -63,7 +63,7 @@ class Load {
   }
 
   [[nodiscard]] nlohmann::json result() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const Sample sample = Summarize(latencies_us_, flags_.seconds);
     return {{"per_second", sample.per_second}, {"p50_us", sample.p50_us}, {"p99_us", sample.p99_us},
             {"mean_us", sample.mean_us},       {"done", sample.done},     {"failed", failed_},
@@ -88,7 +88,7 @@ class Load {
   void done(Clock::time_point started, const absl::Status& status) {
     const Clock::time_point now = Clock::now();
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - started);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!status.ok()) {
       if (failed_++ == 0) std::cerr << "bench_load: " << status.ToString() << "\n";
       return;
@@ -102,9 +102,9 @@ class Load {
   Clock::time_point begin_;
   Clock::time_point end_;
   double cpu_seconds_ = 0;
-  std::mutex mutex_;
-  std::vector<uint32_t> latencies_us_;
-  int64_t failed_ = 0;
+  Mutex mutex_;
+  std::vector<uint32_t> latencies_us_ ABSL_GUARDED_BY(mutex_);
+  int64_t failed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 int Run(const Flags& flags) {

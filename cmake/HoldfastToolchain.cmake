@@ -52,6 +52,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(hf_warnings INTERFACE -Wno-stringop-truncation -Wno-nonnull)
   endif()
 else()
+  # Who holds the lock that guards what (base/mutex.h). g++ doesn't know; tools/thread-safety asks
+  # clang where g++ builds.
+  target_compile_options(hf_warnings INTERFACE -Wthread-safety)
   # A precompiled header without its time stamp is what ccache can reuse.
   add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 endif()

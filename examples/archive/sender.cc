@@ -1,6 +1,5 @@
 #include "examples/archive/sender.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -28,40 +27,59 @@ std::string Sender::new_request_id() {
 }
 
 bool Sender::ready(const SendJob& job) const {
-  return std::all_of(job.after.begin(), job.after.end(), [&](size_t i) { return done_[i]; });
+  for (const size_t i : job.after) {
+    if (!done_[i]) return false;
+  }
+  return true;
 }
 
 absl::Status Sender::run(const std::vector<SendJob>& jobs) {
-  done_.assign(jobs.size(), false);
-  next_ = 0;
+  {
+    const MutexLock lock(mutex_);
+    done_.assign(jobs.size(), false);
+    next_ = 0;
+  }
   std::vector<std::thread> threads;
   for (size_t i = 0; i < options_.in_flight; ++i) threads.emplace_back([&] { work(jobs); });
   for (std::thread& thread : threads) thread.join();
+  const MutexLock lock(mutex_);
   return failure_;
+}
+
+size_t Sender::requests() const {
+  const MutexLock lock(mutex_);
+  return requests_;
+}
+
+void Sender::work(const std::vector<SendJob>& jobs) {
+  while (const std::optional<size_t> mine = take(jobs)) {
+    finish(jobs[*mine], *mine, send(jobs[*mine]));
+  }
 }
 
 // Jobs are taken in order, and wait for their predecessors: those are smaller, so that somebody is
 // at them already.
-void Sender::work(const std::vector<SendJob>& jobs) {
-  std::unique_lock lock(mutex_);
-  while (next_ < jobs.size() && failure_.ok()) {
-    const size_t mine = next_++;
-    changed_.wait(lock, [&] { return !failure_.ok() || ready(jobs[mine]); });
-    if (!failure_.ok()) return;
-    lock.unlock();
-    absl::Status status = send(jobs[mine]);
-    lock.lock();
-    done_[mine] = true;
-    if (!status.ok() && failure_.ok()) failure_ = std::move(status);
-    if (failure_.ok() && options_.on_done) options_.on_done(jobs[mine].operations);
-    changed_.notify_all();
-  }
+std::optional<size_t> Sender::take(const std::vector<SendJob>& jobs) {
+  const MutexLock lock(mutex_);
+  if (next_ == jobs.size() || !failure_.ok()) return std::nullopt;
+  const size_t mine = next_++;
+  while (failure_.ok() && !ready(jobs[mine])) changed_.wait(mutex_);
+  if (!failure_.ok()) return std::nullopt;
+  return mine;
+}
+
+void Sender::finish(const SendJob& job, size_t index, absl::Status status) {
+  const MutexLock lock(mutex_);
+  done_[index] = true;
+  if (!status.ok() && failure_.ok()) failure_ = std::move(status);
+  if (failure_.ok() && options_.on_done) options_.on_done(job.operations);
+  changed_.notify_all();
 }
 
 absl::Status Sender::send(const SendJob& job) {
   std::string request_id;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     request_id = new_request_id();
   }
   const MessagePtr request = job.build(request_id);
@@ -69,7 +87,7 @@ absl::Status Sender::send(const SendJob& job) {
       std::chrono::steady_clock::now() + std::chrono::seconds(options_.patience_seconds);
   for (;;) {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ++requests_;
     }
     absl::StatusOr<MessagePtr> answer = remote_.client().call(remote_.transact(), *request);

@@ -1,16 +1,16 @@
 // Sends Transact batches, several at once, each only when those that it needs have been committed.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
-#include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "examples/archive/remote.h"
+#include "holdfast/base/mutex.h"
 
 namespace holdfast::archive {
 
@@ -34,23 +34,26 @@ class Sender {
   Sender(Remote& remote, SendOptions options) : remote_(remote), options_(std::move(options)) {}
 
   [[nodiscard]] absl::Status run(const std::vector<SendJob>& jobs);
-  [[nodiscard]] size_t requests() const { return requests_; }
+  [[nodiscard]] size_t requests() const;
 
  private:
   void work(const std::vector<SendJob>& jobs);
+  // The next job, once those before it have been committed; nullopt: there is no more to do.
+  [[nodiscard]] std::optional<size_t> take(const std::vector<SendJob>& jobs);
+  void finish(const SendJob& job, size_t index, absl::Status status);
   [[nodiscard]] absl::Status send(const SendJob& job);
-  [[nodiscard]] bool ready(const SendJob& job) const;
-  std::string new_request_id();
+  [[nodiscard]] bool ready(const SendJob& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string new_request_id() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Remote& remote_;
   const SendOptions options_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::random_device random_;
-  std::vector<bool> done_;
-  size_t next_ = 0;
-  size_t requests_ = 0;
-  absl::Status failure_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::random_device random_ ABSL_GUARDED_BY(mutex_);
+  std::vector<bool> done_ ABSL_GUARDED_BY(mutex_);
+  size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t requests_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::archive

@@ -131,7 +131,7 @@ bool CuttingProxy::begins_message(Pair& pair, Direction direction, char byte) {
 
 size_t CuttingProxy::filter(Pair& pair, Direction direction, const char* data, size_t size,
                             bool& cut) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (size_t i = 0; i < size; ++i) {
     const bool begins = begins_message(pair, direction, data[i]);
     if (!plan_.armed || plan_.direction != direction) continue;
@@ -151,19 +151,19 @@ size_t CuttingProxy::filter(Pair& pair, Direction direction, const char* data, s
 }
 
 void CuttingProxy::cut_after(Direction direction, int messages, int bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   plan_ = {true, direction, messages, bytes};
   plan_started_ = false;
   has_cut_ = false;
 }
 
 bool CuttingProxy::has_cut() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return has_cut_;
 }
 
 void CuttingProxy::pass_everything() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   plan_ = {};
 }
 

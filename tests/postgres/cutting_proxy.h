@@ -4,10 +4,11 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "holdfast/base/mutex.h"
 
 namespace holdfast::testing {
 
@@ -48,10 +49,10 @@ class CuttingProxy {
   const int upstream_;
   int listener_ = -1;
   int port_ = 0;
-  mutable std::mutex mutex_;
-  Plan plan_;
-  bool plan_started_ = false;  // the message to be cut has begun
-  bool has_cut_ = false;
+  mutable Mutex mutex_;
+  Plan plan_ ABSL_GUARDED_BY(mutex_);
+  bool plan_started_ ABSL_GUARDED_BY(mutex_) = false;  // the message to be cut has begun
+  bool has_cut_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<bool> ending_ = false;
   std::vector<std::unique_ptr<Pair>> pairs_;
   std::thread acceptor_;

@@ -2,8 +2,8 @@
 // was told to have is compared with a full read of that very state.
 #include <atomic>
 #include <cstdio>
-#include <mutex>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/feed/feed.h"
 #include "tests/postgres/feed_fixture.h"
 
@@ -19,8 +19,8 @@ constexpr int kKeys = 12;
 class RecordingEngine final : public Engine {
  public:
   struct States {
-    std::mutex mutex;
-    std::map<Revision, FeedView> views;
+    Mutex mutex;
+    std::map<Revision, FeedView> views ABSL_GUARDED_BY(mutex);
   };
   RecordingEngine(std::unique_ptr<Engine> engine, States& states)
       : engine_(std::move(engine)), states_(states) {}
@@ -31,7 +31,7 @@ class RecordingEngine final : public Engine {
   Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() override {
     HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_->snapshot());
     HF_CO_ASSIGN_OR_RETURN(FeedView view, co_await FullView(*snapshot));
-    const std::lock_guard lock(states_.mutex);
+    const MutexLock lock(states_.mutex);
     const auto [known, added] = states_.views.emplace(snapshot->revision(), view);
     EXPECT_EQ(known->second, view) << "two states with one revision";
     co_return snapshot;
@@ -163,7 +163,7 @@ class FeedWorld : public ::testing::TestWithParam<batch::Isolation> {
 
   void told(Revision revision, const FeedView& view) {
     ++bookmarks_;
-    const std::lock_guard lock(states_.mutex);
+    const MutexLock lock(states_.mutex);
     const auto known = states_.views.find(revision);
     ASSERT_NE(known, states_.views.end()) << "a state that nobody has read";
     EXPECT_EQ(view, known->second) << "at " << revision.value();

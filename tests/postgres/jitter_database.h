@@ -4,12 +4,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/batch/database.h"
 
 namespace holdfast::batch {
@@ -50,13 +50,13 @@ class JitterDatabase final : public Database {
 
  private:
   uint64_t draw() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return random_();
   }
 
   const std::unique_ptr<Database> inner_;
-  std::mutex mutex_;
-  std::mt19937_64 random_;
+  Mutex mutex_;
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::batch

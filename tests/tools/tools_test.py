@@ -73,6 +73,48 @@ class GuardsTest(unittest.TestCase):
                          (1, {"guards": 4, "unseen": ["src/holdfast/store/s.cc:6"]}))
 
 
+class ThreadSafetyTest(unittest.TestCase):
+    HEADER = """
+#include "holdfast/base/mutex.h"
+struct Count {
+  void add();
+  holdfast::Mutex mutex;
+  int value ABSL_GUARDED_BY(mutex) = 0;
+};
+"""
+    INCLUDE = '#include "holdfast/base/count.h"\n'
+    LOCKED = INCLUDE + "void Count::add() { const holdfast::MutexLock lock(mutex); ++value; }\n"
+    UNLOCKED = INCLUDE + "void Count::add() { ++value; }\n"
+
+    def report(self, count: str, user: str = "") -> tuple[int, dict]:
+        mutex = (TOOLS.parent / "src/holdfast/base/mutex.h").read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            base = root / "src/holdfast/base"
+            base.mkdir(parents=True)
+            for name, text in {"mutex.h": mutex, "count.h": self.HEADER, "count.cc": count,
+                               "user.cc": user, "other.cc": "not C++"}.items():
+                (base / name).write_text(text)
+            commands = [{"directory": folder, "file": str(file),
+                         "command": f"g++ -I{root}/src -std=c++20 -Wall -o x.o -c {file}"}
+                        for file in base.glob("*.cc")]
+            (root / "build/release").mkdir(parents=True)
+            (root / "build/release/compile_commands.json").write_text(json.dumps(commands))
+            result = subprocess.run([TOOLS / "thread-safety", "--root", root],
+                                    capture_output=True, text=True, check=False)
+        return result.returncode, json.loads(result.stdout.splitlines()[-1])
+
+    def test_passes_what_holds_the_lock_and_leaves_alone_what_knows_none(self):
+        self.assertEqual(self.report(self.LOCKED), (0, {"files": 1, "findings": 0}))
+
+    def test_fails_what_does_not_hold_it(self):
+        self.assertEqual(self.report(self.UNLOCKED), (1, {"files": 1, "findings": 1}))
+
+    def test_looks_at_who_only_includes_what_is_guarded(self):
+        user = self.INCLUDE + "int Value(Count& count) { return count.value; }\n"
+        self.assertEqual(self.report(self.LOCKED, user), (1, {"files": 2, "findings": 1}))
+
+
 class BenchTablesTest(unittest.TestCase):
     PAGE = "# Before\n<!-- measured: batch: eight -->\nold\n<!-- end -->\nafter\n"
     ROW = {"comparison": "eight", "name": "saga", "per_second": {"median": 1420, "min": 400, "max": 2000},

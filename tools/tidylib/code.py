@@ -155,8 +155,21 @@ def hash_iteration(tree: Tree) -> list[Finding]:
     return findings
 
 
-_LOCK = re.compile(r"\b(?:std::(?:lock_guard|unique_lock|scoped_lock|shared_lock)(?:<[^;]*>)?"
-                   r"|absl::(?:\w*MutexLock))\s+\w+\s*[({]")
+_UNPROVED_LOCK = re.compile(r"\bstd::(?:(?:\w+_)?mutex|(?:lock|unique|scoped|shared)_(?:guard|lock)"
+                            r"|condition_variable(?:_any)?)\b|\babsl::(?:Mutex(?:Lock)?|CondVar)\b")
+_LOCKS_HOME = "src/holdfast/base/mutex.h"
+
+
+def unproved_locks(tree: Tree) -> list[Finding]:
+    """Of other locks than ours clang can't prove who holds them (tools/thread-safety)."""
+    return [Finding("unproved-lock", source.path, number,
+                    f"{match[0]}: use Mutex, MutexLock, CondVar of base/mutex.h")
+            for source in tree.cpp if source.path != _LOCKS_HOME
+            for number, line in enumerate(source.code_lines, 1)
+            if (match := _UNPROVED_LOCK.search(line))]
+
+
+_LOCK = re.compile(r"\bMutexLock\s+\w+\s*[({]")
 
 
 def lock_over_await(tree: Tree) -> list[Finding]:
@@ -206,4 +219,4 @@ def macros(tree: Tree) -> list[Finding]:
     return findings
 
 
-RULES = [banned_calls, sizes, hash_iteration, lock_over_await, bare_bools, macros]
+RULES = [banned_calls, sizes, hash_iteration, unproved_locks, lock_over_await, bare_bools, macros]

@@ -5,12 +5,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "holdfast/base/check.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/env/waiter.h"
 
 // The initiations below run after their coroutine has been suspended. As soon as the waiter is
@@ -24,9 +24,9 @@ using boost::asio::use_awaitable_t;
 using internal::Waiter;
 
 struct OneShot::State {
-  std::mutex mutex;
-  bool set = false;
-  std::vector<Waiter> waiters;
+  Mutex mutex;
+  bool set ABSL_GUARDED_BY(mutex) = false;
+  std::vector<Waiter> waiters ABSL_GUARDED_BY(mutex);
 
   static Task<void> Wait(std::shared_ptr<State> state) {
     return boost::asio::async_initiate<const use_awaitable_t<>&, void()>(
@@ -36,7 +36,7 @@ struct OneShot::State {
 
   static void Enlist(const std::shared_ptr<State> state, const Waiter waiter) {
     {
-      const std::lock_guard lock(state->mutex);
+      const MutexLock lock(state->mutex);
       if (!state->set) {
         state->waiters.push_back(waiter);
         return;
@@ -51,7 +51,7 @@ OneShot::OneShot() : state_(std::make_shared<State>()) {}
 void OneShot::set() {
   std::vector<Waiter> waiters;
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     state_->set = true;
     waiters.swap(state_->waiters);
   }
@@ -59,7 +59,7 @@ void OneShot::set() {
 }
 
 bool OneShot::is_set() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->set;
 }
 
@@ -83,12 +83,14 @@ struct Signal::State {
     Duration deadline;
   };
 
-  std::mutex mutex;
-  uint64_t generation = 0;
-  uint64_t last_wait = 0;
-  std::map<Key, Waiter> waiters;
-  Env* env = nullptr;                // of all waits that have an end
-  std::optional<Duration> timer_at;  // when the timer under way fires
+  Mutex mutex;
+  uint64_t generation ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t last_wait ABSL_GUARDED_BY(mutex) = 0;
+  std::map<Key, Waiter> waiters ABSL_GUARDED_BY(mutex);
+  // Of all waits that have an end.
+  Env* env ABSL_GUARDED_BY(mutex) = nullptr;
+  // When the timer under way fires.
+  std::optional<Duration> timer_at ABSL_GUARDED_BY(mutex);
 
   static Task<void> Suspend(Wait wait) {
     return boost::asio::async_initiate<const use_awaitable_t<>&, void()>(
@@ -100,7 +102,7 @@ struct Signal::State {
     State& state = *wait.state;
     std::optional<Duration> timer;
     {
-      const std::lock_guard lock(state.mutex);
+      const MutexLock lock(state.mutex);
       if (state.generation != wait.seen) {
         timer = kNever;
       } else {
@@ -116,7 +118,7 @@ struct Signal::State {
   }
 
   // Notes that a timer for the earliest end is under way, and returns its length if it isn't yet.
-  std::optional<Duration> timer_needed(Env& from) {
+  std::optional<Duration> timer_needed(Env& from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     HF_CHECK(env == nullptr || env == &from) << "one Signal, waits with time limits of two Envs";
     env = &from;
     if (waiters.empty()) return std::nullopt;
@@ -137,8 +139,9 @@ struct Signal::State {
     std::vector<Waiter> expired;
     std::optional<Duration> timer;
     {
-      const std::lock_guard lock(state->mutex);
-      if (state->timer_at.has_value() && *state->timer_at <= now) state->timer_at.reset();
+      const MutexLock lock(state->mutex);
+      // Also if it rang a moment early, by a clock that drifts: those who still wait need another.
+      state->timer_at.reset();
       auto& waiters = state->waiters;
       while (!waiters.empty() && waiters.begin()->first.first <= now) {
         expired.push_back(waiters.begin()->second);
@@ -156,7 +159,7 @@ struct Signal::State {
     const Duration deadline(env.clock().monotonic().value() + length.value());
     Wait wait{.state = state, .seen = seen, .env = &env, .deadline = deadline};
     co_await Suspend(std::move(wait));
-    const std::lock_guard lock(state->mutex);
+    const MutexLock lock(state->mutex);
     co_return state->generation != seen;
   }
 };
@@ -166,7 +169,7 @@ Signal::Signal() : state_(std::make_shared<State>()) {}
 void Signal::notify() {
   std::map<State::Key, Waiter> waiters;
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     ++state_->generation;
     waiters.swap(state_->waiters);
   }
@@ -174,7 +177,7 @@ void Signal::notify() {
 }
 
 uint64_t Signal::generation() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->generation;
 }
 

@@ -4,7 +4,8 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/query.hpp>
 #include <map>
-#include <mutex>
+
+#include "holdfast/base/mutex.h"
 
 namespace holdfast::internal {
 
@@ -12,7 +13,7 @@ namespace holdfast::internal {
 class Waiter::Registry {
  public:
   [[nodiscard]] uint64_t add(Resume resume) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const uint64_t id = ++last_;
     // After close() `resume` is dropped here, outside of any wait: nothing can come of it.
     if (!closed_) waiters_.emplace(id, std::move(resume));
@@ -20,7 +21,7 @@ class Waiter::Registry {
   }
 
   [[nodiscard]] Resume take(uint64_t id) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = waiters_.find(id);
     if (found == waiters_.end()) return nullptr;
     Resume resume = std::move(found->second);
@@ -30,16 +31,16 @@ class Waiter::Registry {
 
   void close() {
     std::map<uint64_t, Resume> dropped;  // goes outside the lock: coroutines unwind in it
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
     dropped.swap(waiters_);
   }
 
  private:
-  std::mutex mutex_;
-  bool closed_ = false;
-  uint64_t last_ = 0;
-  std::map<uint64_t, Resume> waiters_;
+  Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<uint64_t, Resume> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
 // How Asio tells that the execution context shuts down.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 
@@ -62,29 +63,29 @@ Feed::Core::Core(Env& env, storage::Engine& engine, FeedOptions options)
 }
 
 Feed::Core::Use::Use(std::shared_ptr<Core> core) : core_(std::move(core)) {
-  const std::lock_guard lock(core_->mutex_);
+  const MutexLock lock(core_->mutex_);
   ++core_->uses_;
 }
 
 Feed::Core::Use::~Use() {
-  const std::lock_guard lock(core_->mutex_);
+  const MutexLock lock(core_->mutex_);
   if (--core_->uses_ == 0 && core_->stopped_) core_->unused_.set();
 }
 
 bool Feed::Core::mark_started() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return !stopped_ && !std::exchange(started_, true);
 }
 
 bool Feed::Core::stopped() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopped_;
 }
 
 void Feed::Core::stop() {
   std::vector<Signal> waiting;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
     waiting = audience_.take_all();
     if (uses_ == 0) unused_.set();
@@ -126,7 +127,7 @@ Task<void> Feed::Core::Tail(std::shared_ptr<Core> core) {
 // ring anew, and reads what it hasn't seen from the engine.
 bool Feed::Core::rest() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopped_ || audience_.members() > 0) return false;
     const int64_t alone = env_.clock().monotonic().value() - alone_since_.value();
     if (ring_.ready() && alone < options_.rest_after.value()) return false;
@@ -170,7 +171,7 @@ void Feed::Core::append(FeedPage page) {
   for (Row& row : page.rows) rows.push_back(std::make_shared<const Row>(std::move(row)));
   std::vector<Signal> noted;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++tail_reads_;
     for (const SharedRow& row : rows) audience_.note(*row);
     ring_.append(std::move(rows));
@@ -185,7 +186,7 @@ void Feed::Core::restart(Cursor complete) {
   tail_ = complete;
   std::vector<Signal> waiting;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (ring_.ready()) ++life_;
     ring_.reset(std::move(complete));
     audience_.forget_all(revision);
@@ -198,7 +199,7 @@ void Feed::Core::wake_due() {
   const Duration now = env_.clock().monotonic();
   std::vector<Signal> due;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     due = audience_.take_due(now, options_.bookmark_interval, ring_.revision());
   }
   NotifyAll(std::move(due));
@@ -207,10 +208,13 @@ void Feed::Core::wake_due() {
 // --- subscribers
 // ----------------------------------------------------------------------------------
 
-void Feed::Core::join(const StatePtr& state, Interest interest) {
-  state->told_at = env_.clock().monotonic();
+void Feed::Core::join(const StatePtr& state, Cursor from, Interest interest) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
+    owns(*state);
+    state->exact = !from.key.has_value();
+    state->cursor = std::move(from);
+    state->told_at = env_.clock().monotonic();
     state->id = ++last_id_;
     state->group = audience_.join(std::move(interest), ring_.last_appended());
   }
@@ -221,14 +225,15 @@ void Feed::Core::join(const StatePtr& state, Interest interest) {
 
 void Feed::Core::leave(const StatePtr& state) {
   cancel(*state);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   audience_.leave(state->group);
   if (audience_.members() == 0) alone_since_ = env_.clock().monotonic();
 }
 
 void Feed::Core::cancel(Subscription::State& state) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
+    owns(state);
     audience_.stop_waiting(state.id);
     if (state.end.ok()) state.end = MakeError(Reason::kCancelled, "the subscription was cancelled");
   }
@@ -236,7 +241,7 @@ void Feed::Core::cancel(Subscription::State& state) {
 }
 
 FeedStats Feed::Core::stats() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {.subscriptions = audience_.members(),
           .ring_rows = ring_.rows(),
           .ring_bytes = ring_.bytes(),
@@ -263,8 +268,13 @@ Task<absl::StatusOr<FeedBatch>> Feed::Core::Next(StatePtr state) {
 }
 
 Feed::Core::Step Feed::Core::look(Subscription::State& state) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
+  owns(state);
   return look_locked(state);
+}
+
+void Feed::Core::owns(const Subscription::State& state) const {
+  HF_CHECK(state.core.get() == this) << "another feed's subscription";
 }
 
 Feed::Core::Step Feed::Core::look_locked(Subscription::State& state) {
@@ -341,7 +351,8 @@ Task<absl::StatusOr<std::optional<FeedBatch>>> Feed::Core::ReadEngine(StatePtr s
   Cursor from;
   uint64_t life = 0;
   {
-    const std::lock_guard lock(core->mutex_);
+    const MutexLock lock(core->mutex_);
+    core->owns(*state);
     // The queue may have been long.
     if (core->stopped_ || !state->end.ok()) co_return std::nullopt;
     from = state->cursor;
@@ -357,7 +368,8 @@ Task<absl::StatusOr<std::optional<FeedBatch>>> Feed::Core::ReadEngine(StatePtr s
 absl::StatusOr<std::optional<FeedBatch>> Feed::Core::take_page(Subscription::State& state,
                                                                absl::StatusOr<FeedPage> page,
                                                                uint64_t life) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
+  owns(state);
   if (!page.ok()) {
     if (IsTooOld(page.status()) && state.end.ok()) state.end = page.status();
     return page.status();

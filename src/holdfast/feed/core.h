@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/env/event.h"
 #include "holdfast/feed/audience.h"
 #include "holdfast/feed/feed.h"
@@ -15,28 +15,31 @@
 
 namespace holdfast::feed {
 
-// One reader. All but `core`, `id`, `group` and `signal` under the core's mutex.
+// One reader.
 struct Subscription::State {
+  // The core's mutex, by the name that it has in annotations. Nowhere defined: see Core::owns().
+  [[nodiscard]] Mutex& mutex() const;
+
   std::shared_ptr<Feed::Core> core;  // shared: a subscription may outlive its Feed
   uint64_t id = 0;
   Audience::GroupPtr group;
   Signal signal;
 
-  storage::Cursor cursor;
+  storage::Cursor cursor ABSL_GUARDED_BY(mutex());
   // Nothing before `cursor` has been left out because it had changed again behind it: the cursor is
   // a whole revision, or from the ring. Otherwise bookmarks of the ring may be too early for it:
   // the page that it ends was of a later state.
-  bool exact = false;
+  bool exact ABSL_GUARDED_BY(mutex()) = false;
   // In which life of the ring the database has said, or the ring has shown, that `cursor` is a
   // place in this feed; 0: none.
-  uint64_t verified_in = 0;
+  uint64_t verified_in ABSL_GUARDED_BY(mutex()) = 0;
   // The last batch was no bookmark, or there was none yet: the next bookmark is wanted at once.
-  bool bookmark_wanted = true;
+  bool bookmark_wanted ABSL_GUARDED_BY(mutex()) = true;
   // Of the last batch that was handed over, and when that was.
-  Revision told;
-  Duration told_at;
+  Revision told ABSL_GUARDED_BY(mutex());
+  Duration told_at ABSL_GUARDED_BY(mutex());
   // Not OK: the end.
-  absl::Status end;
+  absl::Status end ABSL_GUARDED_BY(mutex());
 };
 
 class Feed::Core {
@@ -54,7 +57,7 @@ class Feed::Core {
   // False if it has been started or stopped before.
   [[nodiscard]] bool mark_started();
   void stop();
-  void join(const StatePtr& state, Interest interest);
+  void join(const StatePtr& state, storage::Cursor from, Interest interest);
   void leave(const StatePtr& state);
   void cancel(Subscription::State& state);
   [[nodiscard]] FeedStats stats() const;
@@ -90,16 +93,26 @@ class Feed::Core {
   void wake_due();
 
   [[nodiscard]] Step look(Subscription::State& state);
-  [[nodiscard]] Step look_locked(Subscription::State& state);
-  [[nodiscard]] bool verified(const Subscription::State& state) const {
+  // Says that what guards the state is the mutex of this core.
+  void owns(const Subscription::State& state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_)
+      ABSL_ASSERT_EXCLUSIVE_LOCK(state.mutex());
+  [[nodiscard]] Step look_locked(Subscription::State& state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex());
+  [[nodiscard]] bool verified(const Subscription::State& state) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex()) {
     return state.verified_in == life_;
   }
-  [[nodiscard]] bool in_ring(const Subscription::State& state) const;
-  [[nodiscard]] bool waits_for_tailer(const Subscription::State& state) const;
-  void skip_uninteresting(Subscription::State& state) const;
-  [[nodiscard]] bool wants_bookmark(const Subscription::State& state, Revision revision) const;
+  [[nodiscard]] bool in_ring(const Subscription::State& state) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex());
+  [[nodiscard]] bool waits_for_tailer(const Subscription::State& state) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex());
+  void skip_uninteresting(Subscription::State& state) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex());
+  [[nodiscard]] bool wants_bookmark(const Subscription::State& state, Revision revision) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex());
   // Notes that the batch is handed over, and makes a step of it.
-  [[nodiscard]] Step give(Subscription::State& state, FeedBatch batch) const;
+  [[nodiscard]] Step give(Subscription::State& state, FeedBatch batch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_, state.mutex());
   // One page of the engine's feed. nullopt: nothing in it to hand over.
   static Task<absl::StatusOr<std::optional<FeedBatch>>> ReadEngine(StatePtr state);
   [[nodiscard]] absl::StatusOr<std::optional<FeedBatch>> take_page(
@@ -115,19 +128,19 @@ class Feed::Core {
   OneShot unused_;                       // stopped, and nobody uses the engine
   std::optional<storage::Cursor> tail_;  // only the tailer's; nullopt: not begun
 
-  mutable std::mutex mutex_;
-  bool started_ = false;
-  bool stopped_ = false;
-  size_t uses_ = 0;
-  uint64_t last_id_ = 0;
-  Ring ring_;
+  mutable Mutex mutex_;
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  Ring ring_ ABSL_GUARDED_BY(mutex_);
   // Of the ring: one more each time that the tailer began anew, perhaps in another life of the
   // database.
-  uint64_t life_ = 1;
-  Audience audience_;
-  Duration alone_since_;  // the last subscriber left
-  int64_t catch_up_reads_ = 0;
-  int64_t tail_reads_ = 0;
+  uint64_t life_ ABSL_GUARDED_BY(mutex_) = 1;
+  Audience audience_ ABSL_GUARDED_BY(mutex_);
+  Duration alone_since_ ABSL_GUARDED_BY(mutex_);  // the last subscriber left
+  int64_t catch_up_reads_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t tail_reads_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace holdfast::feed

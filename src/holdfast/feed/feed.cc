@@ -30,9 +30,7 @@ Task<void> Feed::stopped() { return Core::Stopped(core_); }
 std::unique_ptr<Subscription> Feed::subscribe(storage::Cursor from, Interest interest) {
   auto state = std::make_shared<Subscription::State>();
   state->core = core_;
-  state->exact = !from.key.has_value();
-  state->cursor = std::move(from);
-  core_->join(state, std::move(interest));
+  core_->join(state, std::move(from), std::move(interest));
   return std::make_unique<Subscription>(std::move(state));
 }
 

@@ -7,7 +7,7 @@ namespace holdfast::feed {
 Task<Gate::Pass> Gate::enter() {
   std::optional<OneShot> called;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (places_ > 0) {
       --places_;
     } else {
@@ -19,7 +19,7 @@ Task<Gate::Pass> Gate::enter() {
 }
 
 void Gate::leave() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (queue_.empty()) {
     ++places_;
     return;

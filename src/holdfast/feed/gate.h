@@ -2,8 +2,8 @@
 #pragma once
 
 #include <deque>
-#include <mutex>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/env/event.h"
 
 namespace holdfast::feed {
@@ -33,9 +33,9 @@ class Gate {
  private:
   void leave();
 
-  std::mutex mutex_;
-  size_t places_;
-  std::deque<OneShot> queue_;
+  Mutex mutex_;
+  size_t places_ ABSL_GUARDED_BY(mutex_);
+  std::deque<OneShot> queue_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::feed

@@ -4,7 +4,8 @@
 
 #include <cstddef>
 #include <memory>
-#include <mutex>
+
+#include "holdfast/base/mutex.h"
 
 namespace holdfast::real {
 
@@ -33,7 +34,7 @@ class Admission {
 
   // nullptr: too much is under way.
   [[nodiscard]] std::unique_ptr<Ticket> enter(size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (calls_ >= limits_.max_calls || bytes_ + bytes > limits_.max_bytes) return nullptr;
     ++calls_;
     bytes_ += bytes;
@@ -42,15 +43,15 @@ class Admission {
 
  private:
   void leave(size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --calls_;
     bytes_ -= bytes;
   }
 
   const AdmissionLimits limits_;
-  std::mutex mutex_;
-  size_t calls_ = 0;
-  size_t bytes_ = 0;
+  Mutex mutex_;
+  size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace holdfast::real

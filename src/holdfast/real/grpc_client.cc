@@ -6,8 +6,6 @@
 #include <grpcpp/support/proto_buffer_writer.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -15,6 +13,7 @@
 #include "google/protobuf/dynamic_message.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/real/descriptor_loader.h"
 
 namespace holdfast::real {
@@ -92,18 +91,20 @@ class ClientImpl final : public Client {
 
   absl::StatusOr<MessagePtr> call(const pb::MethodDescriptor* method, const pb::Message& request,
                                   CallOptions options) override {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<absl::StatusOr<MessagePtr>> result;
+    struct {
+      Mutex mutex;
+      CondVar changed;
+      std::optional<absl::StatusOr<MessagePtr>> result ABSL_GUARDED_BY(mutex);
+    } answer;
     start(method, request, options, [&](absl::StatusOr<grpc::ByteBuffer> bytes) {
       absl::StatusOr<MessagePtr> response = message_of(method, std::move(bytes));
-      const std::lock_guard lock(mutex);
-      result = std::move(response);
-      changed.notify_one();
+      const MutexLock lock(answer.mutex);
+      answer.result = std::move(response);
+      answer.changed.notify_one();
     });
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&result] { return result.has_value(); });
-    return std::move(*result);
+    const MutexLock lock(answer.mutex);
+    while (!answer.result.has_value()) answer.changed.wait(answer.mutex);
+    return std::move(*answer.result);
   }
 
   void call_async(const pb::MethodDescriptor* method, const pb::Message& request,
@@ -123,8 +124,8 @@ class ClientImpl final : public Client {
   }
 
   void wait_idle() override {
-    std::unique_lock lock(mutex_);
-    fewer_.wait(lock, [this] { return in_flight_ == 0; });
+    const MutexLock lock(mutex_);
+    while (in_flight_ > 0) fewer_.wait(mutex_);
   }
 
   absl::Status stream(const pb::MethodDescriptor* method, const pb::Message& request,
@@ -164,7 +165,7 @@ class ClientImpl final : public Client {
   }
 
   void cancel_streams() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (grpc::ClientContext* context : streams_) context->TryCancel();
   }
 
@@ -181,11 +182,11 @@ class ClientImpl final : public Client {
    public:
     StreamEntry(ClientImpl& client, grpc::ClientContext& context)
         : client_(client), context_(context) {
-      const std::lock_guard lock(client_.mutex_);
+      const MutexLock lock(client_.mutex_);
       client_.streams_.insert(&context_);
     }
     ~StreamEntry() {
-      const std::lock_guard lock(client_.mutex_);
+      const MutexLock lock(client_.mutex_);
       client_.streams_.erase(&context_);
     }
     StreamEntry(const StreamEntry&) = delete;
@@ -201,14 +202,14 @@ class ClientImpl final : public Client {
   void start_bounded(const pb::MethodDescriptor* method, const pb::Message& request,
                      CallOptions options, OnBuffer done) {
     {
-      std::unique_lock lock(mutex_);
-      fewer_.wait(lock, [this] { return in_flight_ < options_.max_in_flight; });
+      const MutexLock lock(mutex_);
+      while (in_flight_ >= options_.max_in_flight) fewer_.wait(mutex_);
       ++in_flight_;
     }
     start(method, request, options,
           [this, done = std::move(done)](absl::StatusOr<grpc::ByteBuffer> response) {
             done(std::move(response));
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             --in_flight_;
             fewer_.notify_all();
           });
@@ -250,10 +251,10 @@ class ClientImpl final : public Client {
   const LoadedDescriptors loaded_;
   mutable pb::DynamicMessageFactory factory_;  // locks within
   const ConnectOptions options_;
-  std::mutex mutex_;
-  std::condition_variable fewer_;
-  size_t in_flight_ = 0;
-  std::set<grpc::ClientContext*> streams_;
+  Mutex mutex_;
+  CondVar fewer_;
+  size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::set<grpc::ClientContext*> streams_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -4,12 +4,12 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "holdfast/base/error.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/schema/testdata.h"
 #include "holdfast/server/dispatcher.h"
 
@@ -67,7 +67,7 @@ class FakeDispatcher final : public server::Dispatcher {
                                               server::CallContext context,
                                               MessagePtr request) override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       calls_.push_back(method.full_name + " " + request->ShortDebugString());
     }
     if (on_call) co_return co_await on_call(method, std::move(context), std::move(request));
@@ -82,7 +82,7 @@ class FakeDispatcher final : public server::Dispatcher {
 
   // "/test.v1.VpcService/GetVpc name: \"projects/p/vpcs/v\"", in order.
   [[nodiscard]] std::vector<std::string> calls() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return calls_;
   }
 
@@ -90,8 +90,8 @@ class FakeDispatcher final : public server::Dispatcher {
   const std::vector<std::unique_ptr<server::MethodInfo>> owned_;
   std::vector<const server::MethodInfo*> methods_;
   server::Metrics metrics_;
-  mutable std::mutex mutex_;
-  std::vector<std::string> calls_;
+  mutable Mutex mutex_;
+  std::vector<std::string> calls_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::real

@@ -6,12 +6,12 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
-#include <mutex>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/real/http_connection.h"
 #include "holdfast/real/http_shared.h"
@@ -128,7 +128,7 @@ class Core : public std::enable_shared_from_this<Core> {
       }
     }
     self->stop_listening();  // it may be here before it is told
-    const std::lock_guard lock(self->mutex_);
+    const MutexLock lock(self->mutex_);
     self->accepting_ = false;
     self->changed_.notify();
   }
@@ -155,7 +155,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // Before the connection starts, as it may end at once.
   Fate admit(uint64_t id) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (connections_.size() < shared_->options.limits.max_connections) {
       connections_.try_emplace(id);
       shared_->metrics.connections.set(static_cast<int64_t>(connections_.size()));
@@ -168,13 +168,13 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   void enlist(uint64_t id, const std::shared_ptr<HttpConnection>& connection) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = connections_.find(id);
     if (found != connections_.end()) found->second = connection;
   }
 
   void forget(uint64_t id) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     connections_.erase(id);
     refusing_.erase(id);
     shared_->metrics.connections.set(static_cast<int64_t>(connections_.size()));
@@ -182,12 +182,12 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   [[nodiscard]] bool quiet() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return !accepting_ && connections_.empty() && refusing_.empty();
   }
 
   void tell(bool cutting) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [id, entry] : connections_) {
       const std::shared_ptr<HttpConnection> connection = entry.lock();
       if (connection == nullptr) continue;
@@ -202,10 +202,11 @@ class Core : public std::enable_shared_from_this<Core> {
   std::string address_;
   uint64_t last_id_ = 0;  // on the strand only
 
-  mutable std::mutex mutex_;
-  bool accepting_ = true;
-  std::map<uint64_t, std::weak_ptr<HttpConnection>> connections_;  // their coroutines own them
-  std::set<uint64_t> refusing_;
+  mutable Mutex mutex_;
+  bool accepting_ ABSL_GUARDED_BY(mutex_) = true;
+  // Their coroutines own them.
+  std::map<uint64_t, std::weak_ptr<HttpConnection>> connections_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint64_t> refusing_ ABSL_GUARDED_BY(mutex_);
   Signal changed_;
 };
 

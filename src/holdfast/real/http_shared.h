@@ -3,11 +3,11 @@
 
 #include <array>
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/env/env.h"
 #include "holdfast/real/http_reply.h"
 #include "holdfast/real/http_server.h"
@@ -44,19 +44,19 @@ class ByteBudget {
 
  private:
   [[nodiscard]] bool take(size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (bytes > limit_ - taken_) return false;
     taken_ += bytes;
     return true;
   }
   void give_back(size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     taken_ -= bytes;
   }
 
   const size_t limit_;
-  std::mutex mutex_;
-  size_t taken_ = 0;
+  Mutex mutex_;
+  size_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // OVERLOADED, with the time to wait.

@@ -11,15 +11,14 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "holdfast/base/check.h"
+#include "holdfast/base/mutex.h"
 
 namespace holdfast {
 namespace {
@@ -56,23 +55,23 @@ class SystemClock final : public Clock {
 class CryptoRandom final : public Random {
  public:
   [[nodiscard]] uint64_t next() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (used_ == numbers_.size()) refill();
     // Nobody who reads our memory later shall know what was drawn before.
     return std::exchange(numbers_[used_++], 0);
   }
 
  private:
-  void refill() {
+  void refill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     auto* bytes = reinterpret_cast<unsigned char*>(numbers_.data());
     HF_CHECK(RAND_bytes(bytes, static_cast<int>(sizeof(numbers_))) == 1)
         << "the system gives no random numbers";
     used_ = 0;
   }
 
-  std::mutex mutex_;
-  std::array<uint64_t, 64> numbers_{};
-  size_t used_ = numbers_.size();
+  Mutex mutex_;
+  std::array<uint64_t, 64> numbers_ ABSL_GUARDED_BY(mutex_){};
+  size_t used_ ABSL_GUARDED_BY(mutex_) = numbers_.size();
 };
 
 class ThreadWorker final : public Worker {
@@ -86,7 +85,7 @@ class ThreadWorker final : public Worker {
   ~ThreadWorker() override {
     HF_CHECK(thread_.get_id() != std::this_thread::get_id()) << "destroyed by its own work";
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       closing_ = true;
     }
     changed_.notify_one();
@@ -97,7 +96,7 @@ class ThreadWorker final : public Worker {
 
   void post(std::function<void()> work) override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       queue_.push_back(std::move(work));
     }
     changed_.notify_one();
@@ -108,8 +107,8 @@ class ThreadWorker final : public Worker {
     for (;;) {
       std::function<void()> work;
       {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+        const MutexLock lock(mutex_);
+        while (!closing_ && queue_.empty()) changed_.wait(mutex_);
         if (queue_.empty()) return;  // and only now: what was posted is finished first
         work = std::move(queue_.front());
         queue_.pop_front();
@@ -118,10 +117,10 @@ class ThreadWorker final : public Worker {
     }
   }
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> queue_;
-  bool closing_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: it uses the others
 };
 

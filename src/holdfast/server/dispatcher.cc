@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/server/check_values.h"
 #include "holdfast/server/handler.h"
 
@@ -66,21 +66,21 @@ class Gate {
                                   "Calls refused because of too many at once.")) {}
 
   absl::Status enter_call() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (draining_) return ShuttingDown();
     if (calls_ >= max_calls_) return shed("requests are under way");
     calls_gauge_.set(static_cast<int64_t>(++calls_));
     return absl::OkStatus();
   }
   void leave_call() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     calls_gauge_.set(static_cast<int64_t>(--calls_));
     changed_.notify();
   }
 
   // `cancelled` is set when the end has come.
   absl::StatusOr<uint64_t> enter_stream(const OneShot& cancelled) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (draining_) return ShuttingDown();
     if (streams_.size() >= max_streams_) return shed("streams are open");
     streams_.emplace(++last_stream_, cancelled);
@@ -88,14 +88,14 @@ class Gate {
     return last_stream_;
   }
   void leave_stream(uint64_t id) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     streams_.erase(id);
     streams_gauge_.set(static_cast<int64_t>(streams_.size()));
     changed_.notify();
   }
 
   [[nodiscard]] bool draining() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return draining_;
   }
 
@@ -122,12 +122,12 @@ class Gate {
                      {.retry_after = kRetryAfterOverload});
   }
   void close() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     draining_ = true;
     for (auto& [id, cancelled] : streams_) cancelled.set();
   }
   [[nodiscard]] bool empty() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return calls_ == 0 && streams_.empty();
   }
 
@@ -136,11 +136,11 @@ class Gate {
   Gauge& calls_gauge_;
   Gauge& streams_gauge_;
   Counter& shed_;
-  mutable std::mutex mutex_;
-  bool draining_ = false;
-  size_t calls_ = 0;
-  uint64_t last_stream_ = 0;
-  std::map<uint64_t, OneShot> streams_;
+  mutable Mutex mutex_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_stream_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<uint64_t, OneShot> streams_ ABSL_GUARDED_BY(mutex_);
   Signal changed_;
 };
 

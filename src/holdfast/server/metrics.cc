@@ -45,21 +45,21 @@ Metrics::Series& Metrics::series(std::string_view name, std::string_view type,
 }
 
 Counter& Metrics::add_counter(std::string_view name, std::string_view help, Labels labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Series& made = series(name, "counter", help, labels);
   if (made.counter == nullptr) made.counter = std::make_unique<Counter>();
   return *made.counter;
 }
 
 Gauge& Metrics::add_gauge(std::string_view name, std::string_view help, Labels labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Series& made = series(name, "gauge", help, labels);
   if (made.gauge == nullptr) made.gauge = std::make_unique<Gauge>();
   return *made.gauge;
 }
 
 Histogram& Metrics::add_histogram(std::string_view name, std::string_view help, Labels labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Series& made = series(name, "histogram", help, labels);
   if (made.histogram == nullptr) made.histogram = std::make_unique<Histogram>();
   return *made.histogram;
@@ -67,7 +67,7 @@ Histogram& Metrics::add_histogram(std::string_view name, std::string_view help, 
 
 void Metrics::add_reader(std::string_view name, std::string_view help, Labels labels,
                          std::function<int64_t()> read) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   series(name, "gauge", help, labels).read = std::move(read);
 }
 
@@ -88,7 +88,7 @@ void Metrics::AppendHistogram(std::string& out, const std::string& name, const s
 }
 
 std::string Metrics::text() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
     absl::StrAppend(&out, "# HELP ", name, " ", family.help, "\n# TYPE ", name, " ", family.type,

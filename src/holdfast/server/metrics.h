@@ -11,12 +11,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/base/types.h"
 
 namespace holdfast::server {
@@ -89,12 +89,12 @@ class Metrics {
   };
 
   Series& series(std::string_view name, std::string_view type, std::string_view help,
-                 const Labels& labels);
+                 const Labels& labels) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void AppendHistogram(std::string& out, const std::string& name, const std::string& labels,
                               const Histogram& histogram);
 
-  mutable std::mutex mutex_;
-  std::map<std::string, Family, std::less<>> families_;
+  mutable Mutex mutex_;
+  std::map<std::string, Family, std::less<>> families_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::server

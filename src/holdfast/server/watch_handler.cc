@@ -12,13 +12,13 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/meta.pb.h"
 #include "holdfast/server/handler.h"
 #include "holdfast/server/position.h"
@@ -70,25 +70,25 @@ void MoveBehind(const storage::Row& row, storage::Cursor& cursor) {
 class CancelPoint {
  public:
   void cancel() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     cancelled_ = true;
     if (current_ != nullptr) current_->cancel();
   }
   // `current` stays the caller's, who enters nullptr before it goes.
   void enter(feed::Subscription* current) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     current_ = current;
     if (cancelled_ && current_ != nullptr) current_->cancel();
   }
   [[nodiscard]] bool cancelled() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return cancelled_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  bool cancelled_ = false;
-  feed::Subscription* current_ = nullptr;
+  mutable Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  feed::Subscription* current_ ABSL_GUARDED_BY(mutex_) = nullptr;
 };
 
 Task<void> CancelWhen(OneShot cancelled, std::shared_ptr<CancelPoint> point) {

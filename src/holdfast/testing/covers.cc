@@ -4,21 +4,21 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "holdfast/base/failed_guards.h"
+#include "holdfast/base/mutex.h"
 
 namespace holdfast::testing {
 namespace {
 
 // What the running test has claimed so far. Tests may claim from helper threads, hence the mutex.
 struct Claims {
-  std::mutex mutex;
-  std::set<std::string> requirements;
-  std::set<std::string, std::less<>> failed_guards;
+  Mutex mutex;
+  std::set<std::string> requirements ABSL_GUARDED_BY(mutex);
+  std::set<std::string, std::less<>> failed_guards ABSL_GUARDED_BY(mutex);
 };
 
 Claims& RunningTest() {
@@ -34,7 +34,7 @@ bool IsRequirement(std::string_view text) {
 }
 
 void RememberFailedGuard(std::string_view guard) {
-  std::lock_guard lock(RunningTest().mutex);
+  const MutexLock lock(RunningTest().mutex);
   if (!RunningTest().failed_guards.contains(guard)) RunningTest().failed_guards.emplace(guard);
 }
 
@@ -46,14 +46,14 @@ class RequirementsListener : public ::testing::EmptyTestEventListener {
   }
 
   void OnTestStart(const ::testing::TestInfo&) override {
-    std::lock_guard lock(RunningTest().mutex);
+    const MutexLock lock(RunningTest().mutex);
     RunningTest().requirements.clear();
     RunningTest().failed_guards.clear();
   }
 
   void OnTestEnd(const ::testing::TestInfo& test) override {
     if (!test.result()->Passed()) return;
-    std::lock_guard lock(RunningTest().mutex);
+    const MutexLock lock(RunningTest().mutex);
     for (const std::string& requirement : RunningTest().requirements) {
       out_ << requirement << '\t' << test.test_suite_name() << '.' << test.name() << '\n';
     }
@@ -76,7 +76,7 @@ void Covers(std::initializer_list<std::string_view> requirements) {
     ADD_FAILURE() << "HF_COVERS outside a test";
     return;
   }
-  std::lock_guard lock(RunningTest().mutex);
+  const MutexLock lock(RunningTest().mutex);
   for (std::string_view requirement : requirements) {
     if (!IsRequirement(requirement)) {
       ADD_FAILURE() << "HF_COVERS: '" << requirement << "' is no requirement number";

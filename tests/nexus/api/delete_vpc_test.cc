@@ -1,9 +1,9 @@
 // Deleting a VPC with thousands of firewall rules through the API.
 #include <algorithm>
-#include <mutex>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/testing/covers.h"
 #include "tests/nexus/api/network_service.h"
 
@@ -77,17 +77,22 @@ TEST_P(DeleteVpcApi, TakesTenThousandRulesInBoundedBatches) {
   Service service(GetParam(), {.network = {.first_vni = 1, .last_vni = 1}});
   GivenProject(service);
   GivenRules(service, kManyRules);
-  size_t largest = 0;
-  std::mutex mutex;
+  struct {
+    Mutex mutex;
+    size_t largest ABSL_GUARDED_BY(mutex) = 0;
+  } seen;
   service.engine().before_commit([&](const storage::Batch& batch) {
-    const std::lock_guard lock(mutex);
-    largest = std::max(largest, batch.ops.size());
+    const MutexLock lock(seen.mutex);
+    seen.largest = std::max(seen.largest, batch.ops.size());
   });
   service.must(Service::Delete("Vpc", kVpc));
   service.settle();
   service.engine().before_commit(nullptr);
-  // A row's state and what guards it.
-  EXPECT_LE(largest, size_t{3} * kBatch);
+  {
+    // A row's state and what guards it.
+    const MutexLock lock(seen.mutex);
+    EXPECT_LE(seen.largest, size_t{3} * kBatch);
+  }
   EXPECT_THAT(LeftOf(service), IsEmpty());
   EXPECT_EQ(service.fsck(), "");
   // Its name and the only virtual network id are free again.

@@ -4,13 +4,13 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <set>
 #include <tuple>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/testing/covers.h"
 #include "holdfast/testing/postgres_cluster.h"
 #include "tests/nexus/batch/network_database.h"
@@ -111,19 +111,22 @@ class Customers {
     co_return absl::OkStatus();
   }
   void stop() { stopped_ = true; }
-  [[nodiscard]] const std::map<std::string, absl::Status>& answers() const { return answers_; }
+  [[nodiscard]] std::map<std::string, absl::Status> answers() const {
+    const MutexLock lock(mutex_);
+    return answers_;
+  }
 
  private:
   void remember(const std::string& id, const absl::Status& status) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     answers_[id] = status;
   }
 
   NetworkDatabase& db_;
   const Keys keys_;
   std::atomic<bool> stopped_ = false;
-  mutable std::mutex mutex_;
-  std::map<std::string, absl::Status> answers_;
+  mutable Mutex mutex_;
+  std::map<std::string, absl::Status> answers_ ABSL_GUARDED_BY(mutex_);
 };
 
 enum class Victim { kBackend, kPostmaster };

@@ -3,13 +3,13 @@
 namespace holdfast::cli {
 
 void Interruption::attach(real::Client* client) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   client_ = client;
   if (interrupted_ && client_ != nullptr) client_->cancel_streams();
 }
 
 void Interruption::interrupt() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   interrupted_ = true;
   if (client_ != nullptr) client_->cancel_streams();
 }

@@ -1,8 +1,7 @@
 // Ctrl-C while a command follows changes: the command ends as it should, and says where it was.
 #pragma once
 
-#include <mutex>
-
+#include "holdfast/base/mutex.h"
 #include "holdfast/real/grpc_client.h"
 #include "holdfast/real/termination.h"
 
@@ -19,9 +18,9 @@ class Interruption {
  private:
   void interrupt();
 
-  std::mutex mutex_;
-  bool interrupted_ = false;
-  real::Client* client_ = nullptr;
+  Mutex mutex_;
+  bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
+  real::Client* client_ ABSL_GUARDED_BY(mutex_) = nullptr;
   real::TerminationListener listener_;  // last: its thread uses the others
 };
 

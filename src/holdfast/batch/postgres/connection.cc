@@ -86,7 +86,7 @@ void Connection::connect(const ConnectParameters& parameters, Duration timeout,
                          std::function<void(absl::Status)> done) {
   absl::Status started;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     connected_ = std::move(done);
     connect_deadline_ = Sum(env_.clock().monotonic(), timeout);
     if (state_ == State::kClosed) started = MakeError(Reason::kDatabaseUnavailable, why_);
@@ -125,7 +125,7 @@ void Connection::wait_for_handshake(int next) {
 void Connection::on_handshake() {
   absl::Status status;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool late = IsLater(env_.clock().monotonic(), connect_deadline_);
     if (late && why_.empty()) why_ = "the server didn't answer in time";
     if (state_ == State::kClosed || late) {
@@ -155,7 +155,7 @@ absl::Status Connection::become_ready() {
 void Connection::end_handshake(absl::Status status) {
   std::function<void(absl::Status)> done;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     done = std::exchange(connected_, nullptr);
   }
   if (done) done(std::move(status));
@@ -225,7 +225,7 @@ void Connection::enlist(std::shared_ptr<Exchange> exchange) {
 void Connection::send(std::shared_ptr<Exchange> exchange) {
   News news;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ != State::kReady || retiring_) {
       news.ended.push_back({std::move(exchange), End::kNotDone});
       news.why = why_;
@@ -263,7 +263,7 @@ void Connection::wait_to_write() {
                      [self = shared_from_this()](const boost::system::error_code&) {
                        News news;
                        {
-                         const std::lock_guard lock(self->mutex_);
+                         const MutexLock lock(self->mutex_);
                          self->writing_ = false;
                          if (self->state_ == State::kReady) self->flush(news);
                        }
@@ -282,7 +282,7 @@ void Connection::wait_to_read() {
 void Connection::on_readable() {
   News news;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ != State::kReady) return;
     const bool alive = PQconsumeInput(conn_) == 1;
     // The server's last words may have come before the end.
@@ -420,7 +420,7 @@ void Connection::tell(News& news) {
 void Connection::close(std::string_view why) {
   News news;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     lose(std::string(why), news);
   }
   tell(news);
@@ -429,7 +429,7 @@ void Connection::close(std::string_view why) {
 void Connection::check(Duration now, Duration answer_timeout) {
   News news;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool connecting = state_ == State::kConnecting && conn_ != nullptr;
     if (connecting && IsLater(now, connect_deadline_) && socket_.is_open()) socket_.cancel();
     const bool late = state_ == State::kReady && !in_flight_.empty() &&

@@ -10,7 +10,6 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +17,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/batch/postgres/failures.h"
 #include "holdfast/batch/postgres/options.h"
 #include "holdfast/batch/postgres/statement_cache.h"
@@ -29,30 +29,13 @@ struct pg_result;
 
 namespace holdfast::batch::postgres {
 
-class Connection;
+class Exchange;
 
 // How an exchange ended.
 enum class End {
   kAnswered,  // the server has said what became of it
   kNotDone,   // the session was lost, and it certainly didn't happen
   kUnknown,   // the session was lost, and it may have happened
-};
-
-// Commands that go out together, with one Sync behind them: one transaction, unless they say
-// BEGIN. Its calls come one after another.
-class Exchange {
- public:
-  virtual ~Exchange() = default;
-  static constexpr size_t kAtCommit = std::numeric_limits<size_t>::max();
-  // Calls execute() and execute_text() of the connection, and nothing else of it. May be called
-  // again for another attempt after on_end().
-  virtual void send(Connection& connection) = 0;
-  // Command n has succeeded. Called under the connection's lock.
-  virtual void on_result(size_t command, const pg_result* result) = 0;
-  // Command n has failed, or what came behind the last one (kAtCommit). Under the lock.
-  virtual void on_error(size_t command, const ServerError& error) = 0;
-  // Nothing more will come. `lost`: the connection's own words if it isn't kAnswered. Without lock.
-  virtual void on_end(End end, const std::string& lost) = 0;
 };
 
 // What libpq's conninfo says, for one host.
@@ -76,8 +59,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void check(Duration now, Duration answer_timeout);
 
   // For Exchange::send().
-  void execute(const Statement& statement, const Parameters& parameters);
-  void execute_text(const char* sql);
+  void execute(const Statement& statement, const Parameters& parameters)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void execute_text(const char* sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The lock's name in annotations. Nowhere defined: nobody else is to take it.
+  [[nodiscard]] Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_);
 
  private:
   struct InFlight {
@@ -114,58 +100,78 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
   enum class State { kConnecting, kReady, kClosed };
 
-  [[nodiscard]] absl::Status start(const ConnectParameters& parameters);
-  [[nodiscard]] bool watch_socket();
-  void forget_socket();
-  void wait_for_handshake(int next);
+  [[nodiscard]] absl::Status start(const ConnectParameters& parameters)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  [[nodiscard]] bool watch_socket() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void forget_socket() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void wait_for_handshake(int next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void on_handshake();
   void end_handshake(absl::Status status);
-  [[nodiscard]] absl::Status become_ready();
-  [[nodiscard]] std::string trouble() const;
+  [[nodiscard]] absl::Status become_ready() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  [[nodiscard]] std::string trouble() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  void check_sent(int result);
-  void send_text(const char* sql);
-  void send_sync();
-  void deallocate_unused();
-  void enlist(std::shared_ptr<Exchange> exchange);
-  void flush(News& news);
-  void wait_to_write();
-  void wait_to_read();
+  void check_sent(int result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void send_text(const char* sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void send_sync() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void deallocate_unused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void enlist(std::shared_ptr<Exchange> exchange) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void flush(News& news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void wait_to_write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void wait_to_read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void on_readable();
-  void drain(News& news);
-  void take(const pg_result* result, News& news);
-  void take_sync(News& news);
-  void take_error(const pg_result* result);
-  void take_prepared(const Expected& expected);
-  void retire(News& news);
-  void lose(std::string why, News& news);
+  void drain(News& news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void take(const pg_result* result, News& news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void take_sync(News& news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void take_error(const pg_result* result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void take_prepared(const Expected& expected) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void retire(News& news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void lose(std::string why, News& news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void tell(News& news);
 
   Env& env_;
   const PostgresOptions::Transactions transactions_;
   const std::function<void()> closed_;
 
-  mutable std::mutex mutex_;
-  State state_ = State::kConnecting;
-  pg_conn* conn_ = nullptr;
-  boost::asio::posix::stream_descriptor socket_;
-  Duration connect_deadline_;
-  Duration head_since_;  // when the exchange in front had its turn
-  std::deque<InFlight> in_flight_;
-  std::deque<Expected> expected_;
-  uint32_t commands_ = 0;  // of the exchange that is being sent
-  bool sending_failed_ = false;
-  bool answered_ = false;       // the front of expected_ has had its result
-  bool shutting_down_ = false;  // the server has ended the session: nothing behind is executed
-  bool writing_ = false;
-  bool retiring_ = false;  // takes nothing more, and ends after what is in flight
-  bool told_ = false;      // closed_ was called
-  std::string why_;
-  std::function<void(absl::Status)> connected_;
-  std::vector<Prepared> prepared_;  // by place
-  std::vector<uint64_t> unused_;    // names to deallocate
-  uint64_t last_name_ = 0;
-  uint64_t exchanges_ = 0;  // sent so far
+  mutable Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_) = State::kConnecting;
+  pg_conn* conn_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  boost::asio::posix::stream_descriptor socket_ ABSL_GUARDED_BY(mutex_);
+  Duration connect_deadline_ ABSL_GUARDED_BY(mutex_);
+  Duration head_since_ ABSL_GUARDED_BY(mutex_);  // when the exchange in front had its turn
+  std::deque<InFlight> in_flight_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Expected> expected_ ABSL_GUARDED_BY(mutex_);
+  uint32_t commands_ ABSL_GUARDED_BY(mutex_) = 0;  // of the exchange that is being sent
+  bool sending_failed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool answered_ ABSL_GUARDED_BY(mutex_) = false;  // the front of expected_ has had its result
+  // The server has ended the session: nothing behind is executed.
+  bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // Takes nothing more, and ends after what is in flight.
+  bool retiring_ ABSL_GUARDED_BY(mutex_) = false;
+  bool told_ ABSL_GUARDED_BY(mutex_) = false;  // closed_ was called
+  std::string why_ ABSL_GUARDED_BY(mutex_);
+  std::function<void(absl::Status)> connected_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Prepared> prepared_ ABSL_GUARDED_BY(mutex_);  // by place
+  std::vector<uint64_t> unused_ ABSL_GUARDED_BY(mutex_);    // names to deallocate
+  uint64_t last_name_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t exchanges_ ABSL_GUARDED_BY(mutex_) = 0;  // sent so far
+};
+
+// Commands that go out together, with one Sync behind them: one transaction, unless they say
+// BEGIN. Its calls come one after another.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  static constexpr size_t kAtCommit = std::numeric_limits<size_t>::max();
+  // Calls execute() and execute_text() of the connection, and nothing else of it. May be called
+  // again for another attempt after on_end().
+  virtual void send(Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) = 0;
+  // Command n has succeeded. Called under the connection's lock.
+  virtual void on_result(size_t command, const pg_result* result) = 0;
+  // Command n has failed, or what came behind the last one (kAtCommit). Under the lock.
+  virtual void on_error(size_t command, const ServerError& error) = 0;
+  // Nothing more will come. `lost`: the connection's own words if it isn't kAnswered. Without lock.
+  virtual void on_end(End end, const std::string& lost) = 0;
 };
 
 }  // namespace holdfast::batch::postgres

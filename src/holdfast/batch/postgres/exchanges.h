@@ -67,7 +67,7 @@ class BatchRun final : public Run {
   [[nodiscard]] bool rehearsed() const { return rehearsed_; }
   [[nodiscard]] std::vector<std::vector<Row>> take_rows() { return std::move(rows_); }
 
-  void send(Connection& connection) override;
+  void send(Connection& connection) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
   void on_result(size_t command, const pg_result* result) override;
   void on_error(size_t command, const ServerError& error) override;
 
@@ -79,9 +79,11 @@ class BatchRun final : public Run {
     uint32_t execution = 0;
   };
 
-  void send_key(Connection& connection);
-  void send_step(Connection& connection, uint32_t index);
-  void send_own(Connection& connection, What what, const char* sql);
+  void send_key(Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
+  void send_step(Connection& connection, uint32_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
+  void send_own(Connection& connection, What what, const char* sql)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
 
   const Batch batch_;
   const PostgresOptions::Transactions transactions_;
@@ -112,7 +114,7 @@ class QueryRun final : public Run {
   [[nodiscard]] std::optional<Failure> failure() const { return trouble() ? trouble() : failure_; }
   [[nodiscard]] std::vector<std::vector<Row>>& rows() { return rows_; }
 
-  void send(Connection& connection) override;
+  void send(Connection& connection) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
   void on_result(size_t command, const pg_result* result) override;
   void on_error(size_t command, const ServerError& error) override;
 

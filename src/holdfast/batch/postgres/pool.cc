@@ -53,7 +53,7 @@ void Pool::acquire(std::shared_ptr<Claim> claim) {
   std::shared_ptr<Connection> connection;
   std::string refusal;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_) {
       refusal = "the database is being closed";
     } else if (waiting_.empty()) {
@@ -88,7 +88,7 @@ std::vector<Pool::Granted> Pool::serve() {
 void Pool::release(const std::shared_ptr<Connection>& connection) {
   std::vector<Granted> granted;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (Slot& slot : slots_) {
       if (slot.connection == connection) --slot.shares;
     }
@@ -98,7 +98,7 @@ void Pool::release(const std::shared_ptr<Connection>& connection) {
 }
 
 void Pool::on_closed(const Connection* connection) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (Slot& slot : slots_) {
     if (slot.connection.get() != connection) continue;
     slot = {};
@@ -110,7 +110,7 @@ void Pool::on_closed(const Connection* connection) {
 void Pool::close_idle() {
   std::vector<std::shared_ptr<Connection>> ending;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (Slot& slot : slots_) {
       if (slot.connection == nullptr || slot.shares > 0) continue;
       ending.push_back(std::move(slot.connection));
@@ -124,7 +124,7 @@ void Pool::close() {
   std::vector<std::shared_ptr<Connection>> ending;
   std::deque<Waiting> refused;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
     for (const Slot& slot : slots_) {
       if (slot.connection != nullptr) ending.push_back(slot.connection);
@@ -166,7 +166,7 @@ Task<void> Pool::ConnectMore(std::shared_ptr<Pool> self) {
     auto connection = co_await TryHosts(self);
     std::vector<Granted> granted;
     {
-      const std::lock_guard lock(self->mutex_);
+      const MutexLock lock(self->mutex_);
       if (connection.ok()) {
         pause = kFirstPause;
         granted = self->serve();
@@ -202,7 +202,7 @@ std::shared_ptr<Connection> Pool::new_connection() {
 }
 
 bool Pool::add(const std::shared_ptr<Connection>& connection) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   newcomer_ = nullptr;
   if (closed_) return false;
   for (Slot& slot : slots_) {
@@ -220,7 +220,7 @@ Task<absl::StatusOr<std::shared_ptr<Connection>>> Pool::TryHosts(std::shared_ptr
     std::shared_ptr<Connection> connection = self->new_connection();
     size_t host = 0;
     {
-      const std::lock_guard lock(self->mutex_);
+      const MutexLock lock(self->mutex_);
       if (self->closed_) co_return MakeError(Reason::kDatabaseUnavailable, "being closed");
       host = self->next_host_;
       self->newcomer_ = connection;
@@ -237,7 +237,7 @@ Task<absl::StatusOr<std::shared_ptr<Connection>>> Pool::TryHosts(std::shared_ptr
     if (status->ok() && self->add(connection)) co_return connection;
     if (status->ok()) connection->close("not needed");
     failure = status->ok() ? MakeError(Reason::kDatabaseUnavailable, "being closed") : *status;
-    const std::lock_guard lock(self->mutex_);
+    const MutexLock lock(self->mutex_);
     ++self->stats_->connect_errors;
     self->last_error_ = std::string(failure.message());
     self->newcomer_ = nullptr;
@@ -259,7 +259,7 @@ void Pool::tick() {
   std::vector<std::shared_ptr<Claim>> late;
   std::string why;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_) return;
     for (const Slot& slot : slots_) {
       if (slot.connection != nullptr) connections.push_back(slot.connection);

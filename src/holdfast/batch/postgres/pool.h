@@ -7,11 +7,11 @@
 
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/batch/postgres/connection.h"
 #include "holdfast/batch/postgres/options.h"
 #include "holdfast/env/env.h"
@@ -67,14 +67,14 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::shared_ptr<Connection> connection;
   };
 
-  [[nodiscard]] std::shared_ptr<Connection> take_share();
-  [[nodiscard]] std::vector<Granted> serve();
-  void wish_more();
+  [[nodiscard]] std::shared_ptr<Connection> take_share() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  [[nodiscard]] std::vector<Granted> serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void wish_more() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static Task<void> ConnectMore(std::shared_ptr<Pool> self);
   static Task<absl::StatusOr<std::shared_ptr<Connection>>> TryHosts(std::shared_ptr<Pool> self);
   [[nodiscard]] std::shared_ptr<Connection> new_connection();
   [[nodiscard]] bool add(const std::shared_ptr<Connection>& connection);
-  [[nodiscard]] bool is_wanted();
+  [[nodiscard]] bool is_wanted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void on_closed(const Connection* connection);
   void tick();
 
@@ -86,14 +86,15 @@ class Pool : public std::enable_shared_from_this<Pool> {
   const std::vector<ConnectParameters> hosts_;
   const std::shared_ptr<PostgresStats> stats_;  // shared with whoever reads them
 
-  std::mutex mutex_;
-  bool closed_ = false;
-  std::vector<Slot> slots_;
-  std::deque<Waiting> waiting_;
-  bool connecting_ = false;
-  std::shared_ptr<Connection> newcomer_;  // while it is being connected
-  size_t next_host_ = 0;                  // where the last session was had
-  std::string last_error_;
+  Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Slot> slots_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool connecting_ ABSL_GUARDED_BY(mutex_) = false;
+  // While it is being connected.
+  std::shared_ptr<Connection> newcomer_ ABSL_GUARDED_BY(mutex_);
+  size_t next_host_ ABSL_GUARDED_BY(mutex_) = 0;  // where the last session was had
+  std::string last_error_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::batch::postgres

@@ -1,11 +1,11 @@
 #include "holdfast/batch/postgres/snapshot.h"
 
 #include <atomic>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "holdfast/base/macros.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/base/reason.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/batch/postgres/exchanges.h"
@@ -40,7 +40,9 @@ class Lease final : public Claim {
 // The end of the transaction. Nobody waits for it; what comes next on the session goes behind.
 class Ending final : public Exchange {
  public:
-  void send(Connection& connection) override { connection.execute_text("ROLLBACK"); }
+  void send(Connection& connection) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
+    connection.execute_text("ROLLBACK");
+  }
   void on_result(size_t, const pg_result*) override {}
   void on_error(size_t, const ServerError&) override {}
   void on_end(End, const std::string&) override {}
@@ -61,7 +63,7 @@ class Transaction {
 
   // For one query, until done(). Null once it has ended.
   [[nodiscard]] std::shared_ptr<Connection> use(Duration now) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (ending_ || connection_ == nullptr) return nullptr;
     used_ = now;
     ++queries_;
@@ -69,7 +71,7 @@ class Transaction {
   }
   void done() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (--queries_ > 0 || !ending_) return;
     }
     end();
@@ -92,7 +94,7 @@ class Transaction {
   void end() {
     std::shared_ptr<Connection> connection;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ending_ = true;
       if (queries_ > 0) return;
       connection.swap(connection_);
@@ -104,17 +106,17 @@ class Transaction {
 
  private:
   [[nodiscard]] Duration used() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return used_;
   }
 
   const std::shared_ptr<Pool> pool_;
   const Duration begun_;
-  std::mutex mutex_;
-  std::shared_ptr<Connection> connection_;
-  Duration used_;
-  int queries_ = 0;
-  bool ending_ = false;
+  Mutex mutex_;
+  std::shared_ptr<Connection> connection_ ABSL_GUARDED_BY(mutex_);
+  Duration used_ ABSL_GUARDED_BY(mutex_);
+  int queries_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class Snapshot final : public ReadSnapshot {

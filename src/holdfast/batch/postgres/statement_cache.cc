@@ -26,7 +26,7 @@ bool StatementCache::Matches(const Key& key, const Step& step, size_t parameters
 absl::StatusOr<std::shared_ptr<const Statement>> StatementCache::get(const Step& step) {
   const size_t hash = HashOf(step);
   const size_t parameters = ParametersOf(step);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto [first, last] = places_.equal_range(hash);
   for (auto it = first; it != last; ++it) {
     Entry& entry = entries_[it->second];

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/batch/batch.h"
 #include "holdfast/batch/postgres/statement.h"
 
@@ -53,13 +53,13 @@ class StatementCache {
 
   [[nodiscard]] static size_t HashOf(const Step& step);
   [[nodiscard]] static bool Matches(const Key& key, const Step& step, size_t parameters);
-  [[nodiscard]] size_t free_place();
+  [[nodiscard]] size_t free_place() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::mutex mutex_;
-  std::vector<Entry> entries_;                      // by place
-  std::unordered_multimap<size_t, size_t> places_;  // by hash
-  uint64_t uses_ = 0;
-  uint64_t last_id_ = 0;
+  Mutex mutex_;
+  std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);                      // by place
+  std::unordered_multimap<size_t, size_t> places_ ABSL_GUARDED_BY(mutex_);  // by hash
+  uint64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace holdfast::batch::postgres

@@ -6,7 +6,6 @@
 
 #include <deque>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/base/reason.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/batch/sqlite/group.h"
@@ -120,7 +120,7 @@ class SqliteDatabase::Writer {
   }
 
   bool enqueue(const std::shared_ptr<Waiting>& waiting) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (queue_.size() >= options_.max_queue) return false;
     queue_.push_back(waiting);
     if (!std::exchange(draining_, true)) worker_->post([this] { drain(); });
@@ -161,7 +161,7 @@ class SqliteDatabase::Writer {
 
   // The next group; without one the worker has nothing to do.
   Queue take() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Queue group;
     while (!queue_.empty() && group.size() < options_.max_group) {
       group.push_back(std::move(queue_.front()));
@@ -172,7 +172,7 @@ class SqliteDatabase::Writer {
   }
 
   void give_back(Queue group, size_t answered) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     while (group.size() > answered) {
       queue_.push_front(std::move(group.back()));
       group.pop_back();
@@ -182,9 +182,9 @@ class SqliteDatabase::Writer {
   Env& env_;
   const SqliteOptions& options_;
   std::unique_ptr<Connection> connection_;  // the worker's, once anything was committed
-  std::mutex mutex_;
-  Queue queue_;
-  bool draining_ = false;
+  Mutex mutex_;
+  Queue queue_ ABSL_GUARDED_BY(mutex_);
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t next_checkpoint_ = options_.checkpoint_pages;  // in pages of the log
   std::unique_ptr<Worker> worker_;  // last: its destructor finishes the work, which uses the others
 };
@@ -215,7 +215,7 @@ class SqliteDatabase::ReaderPool {
     // Ends the read transaction. If that fails a new connection is opened for the next reader.
     const bool usable = !connection->run_text("COMMIT").has_value();
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       --out_;
       if (usable) idle_.push_back(std::move(connection));
     }
@@ -226,7 +226,7 @@ class SqliteDatabase::ReaderPool {
   // nullopt: all are in use.
   std::optional<absl::StatusOr<std::unique_ptr<Connection>>> try_take() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (out_ >= options_.max_readers) return std::nullopt;
       ++out_;
       if (!idle_.empty()) {
@@ -237,7 +237,7 @@ class SqliteDatabase::ReaderPool {
     }
     absl::StatusOr<std::unique_ptr<Connection>> opened = open();
     if (!opened.ok()) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       --out_;
     }
     return opened;
@@ -254,9 +254,9 @@ class SqliteDatabase::ReaderPool {
   const SqliteOptions options_;
   const std::string path_;
   Signal returned_;
-  std::mutex mutex_;
-  size_t out_ = 0;
-  std::vector<std::unique_ptr<Connection>> idle_;
+  Mutex mutex_;
+  size_t out_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::unique_ptr<Connection>> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
 class SqliteDatabase::Snapshot final : public ReadSnapshot {

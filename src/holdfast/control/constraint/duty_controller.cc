@@ -1,8 +1,8 @@
 #include "holdfast/control/constraint/duty_controller.h"
 
-#include <mutex>
 #include <utility>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/env/event.h"
 
 namespace holdfast::control {
@@ -16,12 +16,12 @@ struct DutyController::State {
   Signal wake;
   OneShot stopping;
   OneShot stopped;
-  std::mutex mutex;
-  bool started = false;  // under the mutex, as is stats
-  DutyStats stats;
+  Mutex mutex;
+  bool started ABSL_GUARDED_BY(mutex) = false;
+  DutyStats stats ABSL_GUARDED_BY(mutex);
 
   void note(const absl::StatusOr<size_t>& changed) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     ++stats.rounds;
     if (changed.ok()) {
       stats.rows += static_cast<int64_t>(*changed);
@@ -58,7 +58,7 @@ DutyController::~DutyController() { stop(); }
 
 void DutyController::start() {
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     if (state_->started) return;
     state_->started = true;
   }
@@ -76,14 +76,14 @@ Task<void> DutyController::stopped() {
   std::shared_ptr<State> state = state_;
   bool started = false;
   {
-    const std::lock_guard lock(state->mutex);
+    const MutexLock lock(state->mutex);
     started = state->started;
   }
   if (started) co_await state->stopped.wait();
 }
 
 DutyStats DutyController::stats() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->stats;
 }
 

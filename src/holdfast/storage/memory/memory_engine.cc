@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/storage/memory/reader.h"
 #include "holdfast/storage/memory/tables.h"
 #include "holdfast/storage/memory/transaction.h"
@@ -18,7 +18,7 @@ namespace {
 
 using memory::KeptRequest;
 using memory::Reader;
-using memory::Tables;
+using memory::SharedTables;
 using memory::Transaction;
 
 // To the end of the executor's queue: where a real database would make the caller wait, others run.
@@ -35,16 +35,16 @@ absl::Status Explained(const Batch& batch, const Failure& failure) {
 class MemorySnapshot final : public Snapshot {
  public:
   // shared_ptr: a snapshot may outlive its engine.
-  MemorySnapshot(std::shared_ptr<Tables> tables, std::string incarnation)
-      : tables_(std::move(tables)), incarnation_(std::move(incarnation)) {
-    const std::lock_guard lock(tables_->mutex);
-    at_ = tables_->revision;
-    floor_ = tables_->floor;
-    tables_->snapshots.insert(at_);
+  MemorySnapshot(std::shared_ptr<SharedTables> shared, std::string incarnation)
+      : shared_(std::move(shared)), incarnation_(std::move(incarnation)) {
+    const MutexLock lock(shared_->mutex);
+    at_ = shared_->tables.revision;
+    floor_ = shared_->tables.floor;
+    shared_->tables.snapshots.insert(at_);
   }
   ~MemorySnapshot() override {
-    const std::lock_guard lock(tables_->mutex);
-    tables_->release_snapshot(at_);
+    const MutexLock lock(shared_->mutex);
+    shared_->tables.release_snapshot(at_);
   }
   MemorySnapshot(const MemorySnapshot&) = delete;
   MemorySnapshot& operator=(const MemorySnapshot&) = delete;
@@ -57,75 +57,77 @@ class MemorySnapshot final : public Snapshot {
   Task<absl::StatusOr<std::vector<std::optional<Row>>>> get(std::vector<ResourceKey> keys,
                                                             Fields fields) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().get(keys, fields);
   }
 
   Task<absl::StatusOr<ScanPage>> scan(ScanQuery query) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().scan(query);
   }
 
   Task<absl::StatusOr<InboundPage>> inbound(InboundQuery query) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().inbound(query);
   }
 
   Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().count_inbound(target, behaviors);
   }
 
   Task<absl::StatusOr<ScanPage>> duties(DutyQuery query) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().duties(query);
   }
 
   Task<absl::StatusOr<std::optional<LimitRow>>> limit(LimitKey key) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     std::optional<LimitRow> answer;
-    if (const LimitRow* row = tables_->limits.find(key, at_)) answer = *row;
+    if (const LimitRow* row = shared_->tables.limits.find(key, at_)) answer = *row;
     co_return answer;
   }
 
   Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
                                                      size_t limit) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().limits(after, limit);
   }
 
   Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     std::optional<std::string> answer;
-    if (const std::string* value = tables_->cursors.find(name, at_)) answer = *value;
+    if (const std::string* value = shared_->tables.cursors.find(name, at_)) answer = *value;
     co_return answer;
   }
 
   Task<absl::StatusOr<std::optional<PutRequest>>> request(std::string id) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     std::optional<PutRequest> answer;
-    if (const KeptRequest* kept = tables_->requests.find(id, at_)) answer = kept->request;
+    if (const KeptRequest* kept = shared_->tables.requests.find(id, at_)) answer = kept->request;
     co_return answer;
   }
 
   Task<absl::StatusOr<FeedPage>> feed(Cursor from, size_t limit) override {
     co_await Suspend();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     co_return reader().feed(from, limit, incarnation_, floor_);
   }
 
  private:
-  [[nodiscard]] Reader reader() const { return {*tables_, at_}; }
+  [[nodiscard]] Reader reader() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_->mutex) {
+    return {shared_->tables, at_};
+  }
 
-  std::shared_ptr<Tables> tables_;
+  std::shared_ptr<SharedTables> shared_;
   std::string incarnation_;
   Revision at_;
   Revision floor_;
@@ -152,14 +154,20 @@ class MemoryEngine final : public Engine {
 
   Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() override {
     co_await Suspend();
-    co_return std::make_unique<MemorySnapshot>(tables_, incarnation_);
+    co_return std::make_unique<MemorySnapshot>(shared_, incarnation_);
   }
 
   Task<absl::StatusOr<PurgeResult>> purge(Timestamp before, size_t limit) override {
     co_await Suspend();
-    const PurgeResult result = forget(before, limit);
+    PurgeResult result;
+    Revision then;
+    {
+      const MutexLock lock(shared_->mutex);
+      result = forget(before, limit);
+      then = shared_->tables.revision;
+    }
     const bool forgot = result.tombstones > 0 || result.requests > 0;
-    if (forgot && listener_ != nullptr) listener_(tables_->revision);
+    if (forgot && listener_ != nullptr) listener_(then);
     co_return result;
   }
 
@@ -170,40 +178,41 @@ class MemoryEngine final : public Engine {
  private:
   [[nodiscard]] Commit run(const Batch& batch) {
     const Timestamp now = env_.clock().now();
-    const std::lock_guard lock(tables_->mutex);
+    const MutexLock lock(shared_->mutex);
     // A request that is noted alone changes nothing that a reader sees.
     const bool moves = batch.ops.size() != 1 || !std::holds_alternative<PutRequest>(batch.ops[0]);
-    const Revision revision(tables_->revision.value() + (moves ? 1 : 0));
+    const Revision revision(shared_->tables.revision.value() + (moves ? 1 : 0));
     Commit answer;
-    answer.failure = Transaction(*tables_, revision, now).run(batch.ops);
+    answer.failure = Transaction(shared_->tables, revision, now).run(batch.ops);
     if (answer.failure.has_value()) {
-      tables_->undo();
+      shared_->tables.undo();
       answer.status = Explained(batch, *answer.failure);
     } else if (batch.mode == Batch::Mode::kRehearse) {
-      tables_->undo();
+      shared_->tables.undo();
     } else {
-      tables_->keep(revision);
+      shared_->tables.keep(revision);
       answer.revision = revision;
     }
     return answer;
   }
 
-  [[nodiscard]] PurgeResult forget(Timestamp before, size_t limit) {
-    const std::lock_guard lock(tables_->mutex);
-    const Revision now(tables_->revision.value() + 1);
+  [[nodiscard]] PurgeResult forget(Timestamp before, size_t limit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_->mutex) {
+    const Revision now(shared_->tables.revision.value() + 1);
     PurgeResult result;
     forget_tombstones(before, limit, now, result);
     forget_requests(before, limit, now, result);
     const bool moves = result.tombstones > 0 || result.requests > 0;
-    const Revision then = moves ? now : tables_->revision;
+    const Revision then = moves ? now : shared_->tables.revision;
     forget_limits(limit, then, result);
-    tables_->keep(then);
+    shared_->tables.keep(then);
     return result;
   }
 
-  void forget_tombstones(Timestamp before, size_t limit, Revision now, PurgeResult& result) {
-    for (const auto& [revision, key] : tables_->changes) {
-      const Row* row = tables_->rows.find(key, tables_->revision);
+  void forget_tombstones(Timestamp before, size_t limit, Revision now, PurgeResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_->mutex) {
+    for (const auto& [revision, key] : shared_->tables.changes) {
+      const Row* row = shared_->tables.rows.find(key, shared_->tables.revision);
       const bool old = row != nullptr && row->revision == revision &&
                        row->state == RowState::kGone && row->delete_time < before;
       if (!old) continue;
@@ -211,47 +220,49 @@ class MemoryEngine final : public Engine {
         result.more = true;
         return;
       }
-      tables_->floor = std::max(tables_->floor, revision);
-      tables_->rows.put(key, std::nullopt, now);
+      shared_->tables.floor = std::max(shared_->tables.floor, revision);
+      shared_->tables.rows.put(key, std::nullopt, now);
       ++result.tombstones;
     }
   }
 
-  void forget_requests(Timestamp before, size_t limit, Revision now, PurgeResult& result) {
+  void forget_requests(Timestamp before, size_t limit, Revision now, PurgeResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_->mutex) {
     std::vector<std::pair<Timestamp, std::string>> old;
-    tables_->requests.visit("", tables_->revision,
-                            [&](const std::string& id, const KeptRequest& kept) {
-                              if (kept.made < before) old.emplace_back(kept.made, id);
-                              return true;
-                            });
+    shared_->tables.requests.visit("", shared_->tables.revision,
+                                   [&](const std::string& id, const KeptRequest& kept) {
+                                     if (kept.made < before) old.emplace_back(kept.made, id);
+                                     return true;
+                                   });
     std::sort(old.begin(), old.end());
     if (old.size() > limit) {
       result.more = true;
       old.resize(limit);
     }
-    for (const auto& [made, id] : old) tables_->requests.put(id, std::nullopt, now);
+    for (const auto& [made, id] : old) shared_->tables.requests.put(id, std::nullopt, now);
     result.requests = static_cast<int64_t>(old.size());
   }
 
   // Those of which nothing is used say nothing: how much may be, the next one who takes says.
-  void forget_limits(size_t limit, Revision now, PurgeResult& result) {
+  void forget_limits(size_t limit, Revision now, PurgeResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_->mutex) {
     std::vector<LimitKey> unused;
-    tables_->limits.visit(LimitKey(), tables_->revision,
-                          [&](const LimitKey& key, const LimitRow& row) {
-                            if (row.used == 0) unused.push_back(key);
-                            return unused.size() <= limit;
-                          });
+    shared_->tables.limits.visit(LimitKey(), shared_->tables.revision,
+                                 [&](const LimitKey& key, const LimitRow& row) {
+                                   if (row.used == 0) unused.push_back(key);
+                                   return unused.size() <= limit;
+                                 });
     if (unused.size() > limit) {
       result.more = true;
       unused.resize(limit);
     }
-    for (const LimitKey& key : unused) tables_->limits.put(key, std::nullopt, now);
+    for (const LimitKey& key : unused) shared_->tables.limits.put(key, std::nullopt, now);
   }
 
   Env& env_;
   std::string incarnation_;
   // shared_ptr: with the snapshots that are out.
-  std::shared_ptr<Tables> tables_ = std::make_shared<Tables>();
+  std::shared_ptr<SharedTables> shared_ = std::make_shared<SharedTables>();
   std::function<void(Revision)> listener_;
 };
 

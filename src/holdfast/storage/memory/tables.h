@@ -1,12 +1,12 @@
 // The tables of a MemoryEngine, and which states of them are still being read.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 #include <tuple>
 #include <utility>
 
+#include "holdfast/base/mutex.h"
 #include "holdfast/storage/batch.h"
 #include "holdfast/storage/memory/versioned_map.h"
 #include "holdfast/storage/row.h"
@@ -21,10 +21,7 @@ struct KeptRequest {
   Timestamp made;
 };
 
-// All members, and what they hold, under `mutex`.
 struct Tables {
-  std::mutex mutex;
-
   // The last committed revision. Purges take one too, so that snapshots don't see them.
   Revision revision;
   // The highest revision of a forgotten tombstone.
@@ -50,6 +47,11 @@ struct Tables {
 
  private:
   void prune();
+};
+
+struct SharedTables {
+  Mutex mutex;
+  Tables tables ABSL_GUARDED_BY(mutex);
 };
 
 [[nodiscard]] bool HasDuties(const Row& row);

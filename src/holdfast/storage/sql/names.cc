@@ -96,12 +96,12 @@ int64_t NameIds::field(std::string_view path) const {
 }
 
 std::shared_ptr<const NameIds> Names::known() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return known_;
 }
 
 std::shared_ptr<const NameIds> Names::learn(std::vector<batch::Row> kinds) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto more = std::make_shared<NameIds>(*known_);
   for (batch::Row& row : kinds) {
     more->kinds[std::get<std::string>(std::move(row[1]))] = std::get<int64_t>(row[0]);
@@ -133,7 +133,7 @@ Task<absl::StatusOr<std::shared_ptr<const NameIds>>> Names::add(NewNames names) 
   const batch::Outcome outcome = co_await database_.commit(std::move(batch));
   if (!outcome.ok()) co_return outcome.status();
 
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto more = std::make_shared<NameIds>(*known_);
   if (!names.kinds.empty()) Take(names.kinds, outcome.rows(kinds), more->kinds);
   if (!names.fields.empty()) Take(names.fields, outcome.rows(fields), more->fields);

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/base/types.h"
 #include "holdfast/batch/database.h"
 #include "holdfast/storage/batch.h"
@@ -59,8 +59,8 @@ class Names {
 
   const Dialect& dialect_;
   batch::Database& database_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const NameIds> known_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const NameIds> known_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::storage::sql

@@ -17,12 +17,12 @@ bool IsCacheable(const Row& row) { return row.state == RowState::kActive && row.
 }  // namespace
 
 bool MessageCache::contains(const ResourceKey& key) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return by_key_.contains(key);
 }
 
 SharedMessage MessageCache::find(const Row& row) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = by_key_.find(row.key);
   if (found == by_key_.end()) return nullptr;
   const Entry& entry = *found->second;
@@ -35,7 +35,7 @@ SharedMessage MessageCache::find(const Row& row) {
 void MessageCache::put(const Row& row, SharedMessage resource) {
   const size_t bytes = row.body.has_value() ? row.body->size() : 0;
   if (!IsCacheable(row) || bytes > max_bytes_) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = by_key_.find(row.key); found != by_key_.end()) erase(found);
   entries_.push_front({row.key, row.uid, row.version, std::move(resource), bytes});
   by_key_[row.key] = entries_.begin();
@@ -44,12 +44,12 @@ void MessageCache::put(const Row& row, SharedMessage resource) {
 }
 
 void MessageCache::drop(const ResourceKey& key) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = by_key_.find(key); found != by_key_.end()) erase(found);
 }
 
 void MessageCache::invalidate(const std::vector<std::shared_ptr<const Row>>& rows) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::shared_ptr<const Row>& row : rows) {
     const auto found = by_key_.find(row->key);
     if (found == by_key_.end()) continue;
@@ -60,12 +60,12 @@ void MessageCache::invalidate(const std::vector<std::shared_ptr<const Row>>& row
 }
 
 size_t MessageCache::bytes() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return bytes_;
 }
 
 int64_t MessageCache::hits() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return hits_;
 }
 

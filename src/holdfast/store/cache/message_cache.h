@@ -7,11 +7,11 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/storage/engine.h"
 #include "holdfast/store/kind_plan.h"
 #include "holdfast/store/store.h"
@@ -47,14 +47,15 @@ class MessageCache {
   };
   using Entries = std::list<Entry>;  // most recently used first
 
-  void erase(std::map<ResourceKey, Entries::iterator>::iterator found);
+  void erase(std::map<ResourceKey, Entries::iterator>::iterator found)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t max_bytes_;
-  mutable std::mutex mutex_;
-  Entries entries_;
-  std::map<ResourceKey, Entries::iterator> by_key_;
-  size_t bytes_ = 0;
-  int64_t hits_ = 0;
+  mutable Mutex mutex_;
+  Entries entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<ResourceKey, Entries::iterator> by_key_ ABSL_GUARDED_BY(mutex_);
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t hits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // The outermost layer: what a write changes is dropped.

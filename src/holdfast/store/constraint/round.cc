@@ -55,17 +55,17 @@ Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch
 
 LiveRounds::Guard::Guard(LiveRounds& rounds, std::string round)
     : state_(rounds.state_), round_(std::move(round)) {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->rounds.insert(round_);
 }
 
 LiveRounds::Guard::~Guard() {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->rounds.erase(round_);
 }
 
 bool LiveRounds::contains(const std::string& round) const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->rounds.contains(round);
 }
 

@@ -9,12 +9,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/env/env.h"
 #include "holdfast/storage/batch.h"
 #include "holdfast/storage/engine.h"
@@ -47,8 +47,8 @@ Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch
 class LiveRounds {
  private:
   struct State {
-    std::mutex mutex;
-    std::set<std::string> rounds;
+    Mutex mutex;
+    std::set<std::string> rounds ABSL_GUARDED_BY(mutex);
   };
 
  public:

@@ -105,6 +105,27 @@ TEST_P(CrashedDeletes, AreDoneWholeOrNotAtAllWhereverTheyWereBrokenOff) {
   EXPECT_GT(broken_off, 15);
 }
 
+TEST_P(CrashedDeletes, LeaveNobodyWhoRefersToWhatIsGone) {
+  HF_COVERS("R42");
+  int broken_off = 0;
+  for (int commits = 0;; ++commits) {
+    World world(engine());
+    TestStore& store = world.store;
+    // Needn't be closed, and refers to what must.
+    store.given(Create("projects/p/gateways/inside", "vpc: 'projects/p/vpcs/w'"));
+    world.fault->crash_at(commits, last());
+    (void)store.apply(Delete("projects/p"));
+    store.settle_quietly();
+    const bool died = world.fault->dead();
+    world.fault->revive();
+    EXPECT_LE(store.exists("projects/p/gateways/inside"), store.exists("projects/p/vpcs/w"))
+        << "after " << commits;
+    if (!died) break;
+    ++broken_off;
+  }
+  EXPECT_GT(broken_off, 15);
+}
+
 TEST_P(CrashedDeletes, ThatAreBlockedLeaveNothingChanged) {
   HF_COVERS("T7", "T9");
   int broken_off = 0;

@@ -104,6 +104,20 @@ TEST_P(Hooks, FailuresOfTheirOperationsAreInternalWithThePathOfLabels) {
   EXPECT_THAT(store.apply(Create("projects/q")), FailsWith(Reason::kInternal));
 }
 
+TEST_P(Hooks, WhatAHookMakesCannotBeMadeByTheClientInTheSameRequest) {
+  add_defaults();
+  for (const bool turned : {false, true}) {
+    WriteRequest request = Request(Create("projects/p"));
+    request.ops.push_back(Create("projects/p/vpcs/default"));
+    if (turned) std::swap(request.ops[0], request.ops[1]);
+    const auto result = store.write(std::move(request));
+    EXPECT_THAT(result.status(), FailsWith(Reason::kMalformedRequest));
+    EXPECT_THAT(std::string(result.status().message()),
+                ::testing::HasSubstr("projects/p/vpcs/default"));
+  }
+  EXPECT_FALSE(store.exists("projects/p"));
+}
+
 TEST_P(Hooks, FailuresAtTheDatabaseAreInternalToo) {
   before_commit("groups/a",
                 [](HookContext& context, WriteOp::Type,

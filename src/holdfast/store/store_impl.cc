@@ -60,6 +60,17 @@ StoreImpl::StoreImpl(Env& env, storage::Engine& engine, std::unique_ptr<Plans> p
 
 Task<absl::StatusOr<WriteResult>> StoreImpl::write(WriteRequest request) {
   HF_CO_RETURN_IF_ERROR(builder_.check(request, options_.max_batch_ops));
+  std::optional<absl::Status> unheard;
+  absl::StatusOr<WriteResult> result = co_await try_to_write(request, unheard);
+  // Whatever stopped a later attempt: an earlier one may have been done.
+  if (!result.ok() && unheard.has_value()) co_return *unheard;
+  co_return result;
+}
+
+// Attempts, until one says what has become of the request. `unheard`: that of which the database
+// didn't say whether it was done.
+Task<absl::StatusOr<WriteResult>> StoreImpl::try_to_write(WriteRequest& request,
+                                                          std::optional<absl::Status>& unheard) {
   const Duration started = env_.clock().monotonic();
   WriteResult result;
   for (int attempts = 1;; ++attempts) {
@@ -74,6 +85,7 @@ Task<absl::StatusOr<WriteResult>> StoreImpl::write(WriteRequest request) {
       if (!verdict.status.ok()) co_return verdict.status;
       co_return result;
     }
+    if (ReasonOf(verdict.status) == Reason::kCommitUnknown) unheard = verdict.status;
     // Another deletion's decision is worth waiting for; other races are lost so many times.
     const bool waits = contested.has_value() &&
                        env_.clock().monotonic() < Duration(started.value() + kJoinPatience.value());

@@ -42,6 +42,8 @@ class StoreImpl final : public Store, private Committer {
   Task<absl::StatusOr<size_t>> run_duties() override;
 
  private:
+  Task<absl::StatusOr<WriteResult>> try_to_write(WriteRequest& request,
+                                                 std::optional<absl::Status>& unheard);
   // One attempt: what to do next, and the result if that is to answer OK.
   Task<Verdict> attempt(WriteSet& set, WriteResult& result);
   [[nodiscard]] static bool records(const WriteRequest& request);

@@ -68,6 +68,27 @@ TEST_P(UnsureCommits, AreSettledByTheRequestId) {
   }
 }
 
+TEST_P(UnsureCommits, StayUnknownWhateverALaterAttemptIsTold) {
+  HF_COVERS("T9");
+  for (const Failure::Kind later : {Failure::Kind::kUnavailable, Failure::Kind::kRetryable}) {
+    fault->answer(Failure::Kind::kAmbiguous, LastCommit::kLost, 1);
+    int attempts = 0;
+    fault->watch([&](const storage::Batch&) {
+      if (++attempts == 2) fault->answer(later, LastCommit::kLost, kAttempts);
+    });
+    EXPECT_THAT(store.apply(With("id", Create("projects/p"))), FailsWith(Reason::kCommitUnknown));
+    EXPECT_GE(attempts, 2);
+    fault->answer(later, LastCommit::kLost, 0);
+    fault->watch(nullptr);
+  }
+  // Nor does what it finds say that the first one did nothing.
+  fault->before_commit([this]() -> Task<void> {
+    (void)co_await store.store().write(Request(Create("projects/p")));
+    fault->answer(Failure::Kind::kAmbiguous, LastCommit::kLost, 1);
+  });
+  EXPECT_THAT(store.apply(With("id", Create("projects/p"))), FailsWith(Reason::kCommitUnknown));
+}
+
 TEST_P(UnsureCommits, StayUnknownIfTheyNeverSettle) {
   fault->answer(Failure::Kind::kAmbiguous, LastCommit::kLost, kAttempts);
   EXPECT_THAT(store.apply(With("id", Create("projects/p"))), FailsWith(Reason::kCommitUnknown));

@@ -49,7 +49,10 @@ absl::StatusOr<Change*> WriteSet::add(Change change) {
   auto owned = std::make_unique<Change>(std::move(change));
   const auto [entry, added] = by_key_.try_emplace(owned->key, owned.get());
   if (!added) {
-    return MakeError(Reason::kMalformedRequest,
+    // Two hooks that don't know of each other are our fault, which from_hook() says.
+    const bool both_hooks =
+        owned->origin == Change::Origin::kHook && entry->second->origin == Change::Origin::kHook;
+    return MakeError(both_hooks ? Reason::kResourceExists : Reason::kMalformedRequest,
                      absl::StrCat("two operations change ", owned->key.kind.str(), " ",
                                   ForMessage(owned->key.name.str()),
                                   "; put them into one, or into two requests"));
@@ -120,14 +123,15 @@ absl::Status WriteSet::at(const Change& change, absl::Status status) const {
   return AtOp(request_, change.op, std::move(status));
 }
 
-// What the client can't have caused it can't mend: INTERNAL, except what says "not now" or "no
-// more".
+// What the client can't have caused it can't mend: INTERNAL, except what says "not now", "no
+// more", or that it asks for what a hook makes by itself.
 absl::Status WriteSet::from_hook(const Change& change, absl::Status status) {
   const bool stays = status.code() == absl::StatusCode::kResourceExhausted ||
                      status.code() == absl::StatusCode::kAborted ||
                      status.code() == absl::StatusCode::kUnavailable ||
                      status.code() == absl::StatusCode::kDeadlineExceeded ||
-                     status.code() == absl::StatusCode::kInternal;
+                     status.code() == absl::StatusCode::kInternal ||
+                     ReasonOf(status) == Reason::kMalformedRequest;
   if (stays) return status;
   return MakeError(Reason::kInternal, absl::StrCat(change.path, ": ", status.message()));
 }

@@ -42,31 +42,57 @@ Task<absl::StatusOr<size_t>> Removal::run(size_t budget) {
   changed_ = 0;
   for (bool more = true; more && !is_spent();) {
     const size_t before = changed_;
-    HF_CO_ASSIGN_OR_RETURN(const bool closed_left, co_await sweep_closed());
-    if (!closed_left && !is_spent()) {
-      HF_CO_ASSIGN_OR_RETURN(done_, co_await finish_root());
+    if (!open_gone_) {
+      HF_CO_ASSIGN_OR_RETURN(const bool open_left, co_await remove_open());
+      open_gone_ = !open_left;
+    }
+    if (open_gone_ && !is_spent()) {
+      HF_CO_ASSIGN_OR_RETURN(const bool closed_left, co_await sweep_closed());
+      if (!closed_left && !is_spent()) {
+        HF_CO_ASSIGN_OR_RETURN(done_, co_await finish_root());
+      }
     }
     more = !done_ && changed_ > before;
   }
   co_return changed_;
 }
 
+// All that goes and needn't be closed, before anything that was closed: it may refer to that, and
+// is readable until it goes. No other comes: what is above takes no child any more. Returns whether
+// any are left.
+Task<absl::StatusOr<bool>> Removal::remove_open() {
+  HF_CO_ASSIGN_OR_RETURN(bool left, co_await remove_open_below(root_));
+  const std::string below_root = root_.key.name.str() + "/";
+  storage::DutyQuery query = closed_rows();
+  do {
+    if (is_spent()) co_return true;
+    HF_CO_ASSIGN_OR_RETURN(storage::ScanPage page, co_await closed_page(query));
+    for (const Row& row : page.rows) {
+      if (row.key.name.str().starts_with(below_root)) continue;
+      HF_CO_ASSIGN_OR_RETURN(const bool open_left, co_await remove_open_below(row));
+      left = left || open_left;
+    }
+    query.after = std::move(page.next);
+  } while (query.after.has_value());
+  co_return left;
+}
+
+storage::DutyQuery Removal::closed_rows() const {
+  return {.state = RowState::kClosing,
+          .round = root_.round,
+          .pending = 0,
+          .after = std::nullopt,
+          .limit = max_batch_ops_};
+}
+
 // One walk over the rows that were closed for this deletion: those without children go. Returns
 // whether any are left.
 Task<absl::StatusOr<bool>> Removal::sweep_closed() {
   bool left = false;
-  storage::DutyQuery query{.state = RowState::kClosing,
-                           .round = root_.round,
-                           .pending = 0,
-                           .after = std::nullopt,
-                           .limit = max_batch_ops_};
+  storage::DutyQuery query = closed_rows();
   do {
     std::vector<Row> leaves;
     HF_CO_ASSIGN_OR_RETURN(storage::ScanPage page, co_await closed_page(query));
-    for (const Row& row : page.rows) {
-      HF_CO_ASSIGN_OR_RETURN(const bool open_left, co_await remove_open_below(row));
-      left = left || open_left;
-    }
     HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
     for (Row& row : page.rows) {
       HF_CO_ASSIGN_OR_RETURN(const bool parent, co_await has_children(*snapshot, row));
@@ -152,8 +178,6 @@ Task<absl::StatusOr<bool>> Removal::has_children(Snapshot& snapshot, const Row& 
 
 // True: the root is gone.
 Task<absl::StatusOr<bool>> Removal::finish_root() {
-  HF_CO_ASSIGN_OR_RETURN(const bool open_left, co_await remove_open_below(root_));
-  if (open_left || is_spent()) co_return false;
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
   std::vector<ResourceKey> keys{root_.key};
   HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<Row>> rows,
@@ -209,8 +233,10 @@ Task<absl::StatusOr<bool>> Removal::add_unsets(WriteSet& set, Snapshot& snapshot
     for (size_t i = 0; i < page.edges.size(); ++i) {
       const std::optional<Row>& source = sources[i];
       const Change* planned = set.find(page.edges[i].source);
-      const bool goes = !source.has_value() ||
-                        (source->state == RowState::kClosing && source->round == root_.round) ||
+      // What was closed goes later than what wasn't: until then it is read.
+      const bool goes_too = row.state == RowState::kClosing && source.has_value() &&
+                            source->state == RowState::kClosing && source->round == root_.round;
+      const bool goes = !source.has_value() || goes_too ||
                         (planned != nullptr && planned->type == WriteOp::Type::kDelete);
       if (goes) continue;
       if (planned == nullptr && set.changes().size() + 1 >= max_batch_ops_) co_return false;

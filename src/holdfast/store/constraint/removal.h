@@ -33,7 +33,9 @@ class Removal {
   [[nodiscard]] bool done() const { return done_; }
 
  private:
+  Task<absl::StatusOr<bool>> remove_open();
   Task<absl::StatusOr<bool>> sweep_closed();
+  [[nodiscard]] storage::DutyQuery closed_rows() const;
   Task<absl::StatusOr<storage::ScanPage>> closed_page(storage::DutyQuery query);
   Task<absl::StatusOr<bool>> remove_open_below(const storage::Row& row);
   Task<absl::StatusOr<bool>> remove_open_kind(const storage::Row& row, const KindPlan& kind);
@@ -57,6 +59,7 @@ class Removal {
   const size_t max_batch_ops_;
   size_t budget_ = 0;
   size_t changed_ = 0;
+  bool open_gone_ = false;  // what needn't be closed
   bool done_ = false;
 };
 

@@ -63,19 +63,22 @@ def free_port():
 class Server:
     """One holdfastd on a data folder; may be killed and started again on the same data. With `dsn`
     it is on that PostgreSQL database, else on files in the folder. `settings` are further lines of
-    its configuration."""
+    its configuration. With `machine` (of namespaces.py) it runs there and listens at its address."""
 
     def __init__(self, folder, services, program="holdfastd", dsn=None, settings=(),
-                 isolation="read_committed"):
+                 isolation="read_committed", machine=None):
         self.folder = pathlib.Path(folder)
         self.program = BIN / program
+        self.machine = machine
         self.process = None
         self.http = None
         self.grpc = None
         self.config = self.folder / "holdfastd.yaml"
         # The same ports after every start, so that clients find it again.
-        lines = ["listen:", f"  grpc: 127.0.0.1:{free_port()}",
-                 f"  http: 127.0.0.1:{free_port()}", *settings, "deployments:"]
+        host = machine.address if machine else "127.0.0.1"
+        grpc, http_port = (7443, 7080) if machine else (free_port(), free_port())
+        lines = ["listen:", f"  grpc: {host}:{grpc}", f"  http: {host}:{http_port}", *settings,
+                 "deployments:"]
         for domain, protos in services.items():
             database = (f'postgres: {{dsn: "{dsn}", isolation: {isolation}}}' if dsn
                         else f"sqlite: {self.folder / (domain + '.db')}")
@@ -93,9 +96,9 @@ class Server:
         return self.wait_ready()
 
     def launch(self):
-        self.process = subprocess.Popen(
-            [self.program, "--config", self.config], stdout=subprocess.PIPE, stderr=self.log,
-            text=True)
+        popen = self.machine.popen if self.machine else subprocess.Popen
+        self.process = popen([self.program, "--config", self.config], stdout=subprocess.PIPE,
+                             stderr=self.log, text=True)
 
     def wait_ready(self):
         for line in self.process.stdout:
@@ -129,21 +132,39 @@ class Server:
         return Client(self.http)
 
 
-class Client:
-    """JSON over one kept connection."""
+class Connection(http.client.HTTPConnection):
+    """From `machine`, or from here."""
 
-    def __init__(self, address):
+    def __init__(self, address, timeout, machine):
+        super().__init__(address, timeout=timeout)
+        self.machine = machine
+
+    def connect(self):
+        if self.machine is None:
+            super().connect()
+        else:
+            self.sock = self.machine.connect((self.host, self.port), self.timeout)
+
+
+class Client:
+    """JSON over one kept connection; with `machine` (of namespaces.py), from there."""
+
+    def __init__(self, address, machine=None):
         self.address = address
+        self.machine = machine
         self.connection = None
 
-    def call(self, method, path, body=None, timeout=60, **query):
-        """The parsed answer; ApiError for an error, Gone if there was none."""
+    def call(self, method, path, body=None, timeout=60, deadline=None, **query):
+        """The parsed answer; ApiError for an error, Gone if there was none in `timeout` seconds. The
+        server is told of the `deadline`, in seconds as well."""
         target = path + ("?" + urllib.parse.urlencode(query, doseq=True) if query else "")
         payload = None if body is None else json.dumps(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
+        if deadline is not None:
+            headers["Request-Timeout"] = str(deadline)
         try:
             if self.connection is None:
-                self.connection = http.client.HTTPConnection(self.address, timeout=timeout)
+                self.connection = Connection(self.address, timeout, self.machine)
             self.connection.request(method, target, payload, headers)
             answer = self.connection.getresponse()
             text = answer.read()
@@ -171,9 +192,10 @@ class Client:
             if not token:
                 return found
 
-    def stream(self, path, **query):
-        """Lines of a watch, parsed, until the other side ends it or the caller stops."""
-        connection = http.client.HTTPConnection(self.address, timeout=120)
+    def stream(self, path, silence=120, **query):
+        """Lines of a watch, parsed, until the other side ends it or the caller stops; Gone after so
+        many seconds without a line."""
+        connection = Connection(self.address, silence, self.machine)
         try:
             connection.request("GET", path + "?" + urllib.parse.urlencode(query, doseq=True))
             answer = connection.getresponse()

@@ -1,6 +1,7 @@
 """Private PostgreSQL servers for these tests: tools/postgres-cluster runs them, and removes them
 when the test is gone, however it ends."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -15,15 +16,19 @@ PSQL = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))
 
 class Cluster:
     """One server. `settings` are PostgreSQL's own, as "name=value"; `standby_of`, a conninfo, makes
-    it the streaming standby of another one."""
+    it the streaming standby of another one. With `machine` (of namespaces.py) it runs there, and TCP
+    leads to it from that network; sql() needs no network."""
 
-    def __init__(self, *settings, standby_of=None, durable=False):
+    def __init__(self, *settings, standby_of=None, durable=False, machine=None):
         # Not in $TMPDIR: the server's user must be able to go there, its socket's path be short.
         self.folder = tempfile.mkdtemp(prefix="holdfast-pg-", dir="/tmp")
         fast = [] if durable else ["fsync=off", "full_page_writes=off"]
         standby = ["--standby-of", standby_of] if standby_of else []
-        self.supervisor = subprocess.Popen(
-            [harness.SOURCE / "tools/postgres-cluster", self.folder, "--tcp", *standby,
+        self.address = machine.address if machine else "127.0.0.1"
+        listen = ["--listen", machine.address] if machine else ["--tcp"]
+        popen = machine.popen if machine else subprocess.Popen
+        self.supervisor = popen(
+            [harness.SOURCE / "tools/postgres-cluster", self.folder, *listen, *standby,
              "max_connections=200", *fast, *settings],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.databases = 0
@@ -53,7 +58,7 @@ class Cluster:
         return f"host={self.sockets} port={self.port} user=postgres dbname={database}"
 
     def tcp_dsn(self, database="postgres"):
-        return f"host=127.0.0.1 port={self.port} user=postgres dbname={database}"
+        return f"host={self.address} port={self.port} user=postgres dbname={database}"
 
     def create_database(self):
         """An empty one; its dsn()."""
@@ -75,6 +80,22 @@ class Cluster:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def held(self, table, database="postgres"):
+        """Who would write to the table waits meanwhile; who reads doesn't."""
+        with subprocess.Popen([PSQL, "-XqAt", "-d", self.dsn(database)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as holder:
+            holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT 'held';\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == "held\n", f"can't hold {table}"
+            yield
+            holder.stdin.close()  # which ends the transaction, too
+
+    def waiting(self, address):
+        """How many sessions from that address wait for a lock."""
+        return int(self.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                            f"AND client_addr = '{address}'"))
 
     def backends(self):
         """The processes behind clients' connections. Waits for a server that is beginning anew."""

@@ -17,9 +17,10 @@ SUITE = "watched"
 
 
 class View:
-    """What one watcher knows, kept over its interruptions."""
+    """What one watcher knows, kept over its interruptions. `field` is the kind's, in a change."""
 
-    def __init__(self):
+    def __init__(self, field="package"):
+        self.field = field
         self.versions = {}  # name -> (uid, resource_version)
         self.token = ""
         self.phase = "SNAPSHOT"
@@ -36,7 +37,7 @@ class View:
             if change["type"] == "REMOVED":
                 self.versions.pop(name, None)
                 continue
-            meta = change["package"]["metadata"]
+            meta = change[self.field]["metadata"]
             uid, version = meta["uid"], int(meta["resourceVersion"])
             before = self.versions.get(name)
             assert before is None or before[0] != uid or before[1] <= version, (

@@ -2,7 +2,7 @@
 import dataclasses
 import re
 
-from .source import Finding, Source, Tree
+from .source import Finding, Source, Tree, line_of
 
 README_LINES = 60  # a page: what it promises, its neighbours, its files in reading order
 SERVER_ONLY = ("grpcpp/", "boost/beast")
@@ -115,6 +115,78 @@ def own_header_first(tree: Tree) -> list[Finding]:
     return findings
 
 
+# What cmake/pch.h brings, by who declares it: a header that forgets one of these still compiles with
+# it. A word is found in the header itself; the include may come through other headers of ours.
+_PRECOMPILED = {
+    "algorithm": r"\bstd::(?:sort|find|find_if|any_of|all_of|none_of|lower_bound|upper_bound|max|min)\b",
+    "array": r"\bstd::array\b",
+    "boost/asio/any_io_executor.hpp": r"\basio::any_io_executor\b",
+    "boost/asio/awaitable.hpp": r"\basio::awaitable\b",
+    "boost/asio/co_spawn.hpp": r"\basio::co_spawn\b",
+    "boost/asio/detached.hpp": r"\basio::detached\b",
+    "boost/asio/post.hpp": r"\basio::post\b",
+    "boost/asio/this_coro.hpp": r"\basio::this_coro\b",
+    "boost/asio/use_awaitable.hpp": r"\basio::use_awaitable\b",
+    "chrono": r"\bstd::chrono\b",
+    "cstdint": r"\bu?int(?:8|16|32|64)_t\b",
+    "functional": r"\bstd::function\b",
+    "map": r"\bstd::(?:multi)?map\b",
+    "memory": r"\bstd::(?:unique_ptr|shared_ptr|weak_ptr|make_unique|make_shared"
+              r"|enable_shared_from_this)\b",
+    "optional": r"\bstd::(?:optional|nullopt)\b",
+    "set": r"\bstd::(?:multi)?set\b",
+    "span": r"\bstd::span\b",
+    "string": r"\bstd::(?:string|to_string)\b",
+    "string_view": r"\bstd::string_view\b",
+    "utility": r"\bstd::(?:pair|move|forward|exchange|swap)\b",
+    "variant": r"\bstd::(?:variant|visit|monostate|get_if)\b",
+    "vector": r"\bstd::vector\b",
+    "absl/status/status.h": r"\babsl::(?:Status|OkStatus)\b",
+    "absl/status/statusor.h": r"\babsl::StatusOr\b",
+    "absl/strings/str_cat.h": r"\babsl::Str(?:Cat|Append)\b",
+    "absl/strings/str_join.h": r"\babsl::StrJoin\b",
+    "absl/strings/string_view.h": r"\babsl::string_view\b",
+}
+# What these bring by their own promise.
+_BRINGS = {
+    "absl/status/statusor.h": ("absl/status/status.h", "utility"),
+    "map": ("utility",), "memory": ("utility",), "optional": ("utility",), "set": ("utility",),
+    "string": ("string_view",), "variant": ("utility",), "vector": ("utility",),
+    "functional": ("utility",), "algorithm": ("utility",), "array": ("utility",),
+}
+
+
+def _brought(tree: Tree, source: Source, seen: set[str]) -> set[str]:
+    found = set()
+    for _, include in source.includes:
+        found.update((include, *_BRINGS.get(include, ())))
+        if include in seen:
+            continue
+        seen.add(include)
+        if include.endswith(".pb.h"):
+            found.update(("cstdint", "string", "string_view", "utility"))
+        own = tree.by_path.get("src/" + include) or tree.by_path.get(include)
+        if own is not None:
+            found |= _brought(tree, own, seen)
+    return found
+
+
+def precompiled(tree: Tree) -> list[Finding]:
+    """A header includes what it uses, also of what the precompiled header would bring."""
+    findings = []
+    for source in tree.cpp:
+        if not source.is_header or source.path.startswith("cmake/"):
+            continue
+        brought = _brought(tree, source, set())
+        for header, pattern in _PRECOMPILED.items():
+            match = None if header in brought else re.search(pattern, source.code)
+            if match is not None:
+                findings.append(Finding("precompiled", source.path,
+                                        line_of(source.code, match.start()),
+                                        f"{match[0]} without {header}"))
+    return findings
+
+
 def header_guards(tree: Tree) -> list[Finding]:
     return [Finding("header-guard", source.path, 1, "a header begins with #pragma once")
             for source in tree.cpp
@@ -136,4 +208,5 @@ def readmes(tree: Tree) -> list[Finding]:
     return findings
 
 
-RULES = [ranks, heavy_includes, dead_files, own_header_first, header_guards, readmes]
+RULES = [ranks, heavy_includes, dead_files, own_header_first, precompiled, header_guards,
+         readmes]

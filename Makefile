@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo check format lint requirements bench bench-batch bench-api fuzz check-sanitizers build-times fresh clean
+.PHONY: help run demo check format lint requirements sim mutate bench bench-batch bench-api fuzz check-sanitizers build-times fresh clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,17 @@ requirements:  ## which requirement is proved by which test
 	@tools/setup check
 	@tools/check tests-if-missing
 	@tools/requirements
+
+# SEEDS=n, JOBS=n, FIRST=n: see tools/sim.
+sim:  ## simulate SEEDS (1000) clusters, broken on purpose
+	@tools/setup check
+	@tools/build release sim
+	@tools/sim --seeds $(or $(SEEDS),1000) --jobs $(or $(JOBS),$(shell nproc)) $(if $(FIRST),--first $(FIRST))
+
+mutate:  ## plant bugs into the product: the simulator must find each
+	@tools/setup check
+	@tools/build release sim_mutants
+	@tools/mutate
 
 bench:  ## micro-benchmarks
 	@tools/setup run

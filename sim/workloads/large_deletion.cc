@@ -1,0 +1,98 @@
+#include "sim/workloads/large_deletion.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "holdfast/base/error.h"
+
+namespace holdfast::sim {
+namespace {
+
+constexpr const char* kProject = "organizations/large/projects/p";
+constexpr uint64_t kVpcs = 3;
+constexpr int kRules = 12;
+constexpr uint64_t kSubnets = 3;
+
+std::string Subnet(const std::string& vpc, uint64_t i) {
+  return absl::StrCat(vpc, "/subnets/s", i);
+}
+
+}  // namespace
+
+Task<void> LargeDeletion::setup() {
+  const Write organization = actor().create("Organization", "organizations/large");
+  co_await actor().must(organization);
+  const Write project = actor().create("Project", kProject);
+  co_await actor().must(project);
+}
+
+Task<void> LargeDeletion::build(std::string vpc) {
+  std::vector<Write> writes;
+  writes.push_back(actor().create("Vpc", vpc));
+  Set(*writes.back().resource, "display_name", actor().marker());
+  for (int i = 1; i <= kRules; ++i) {
+    writes.push_back(actor().create("FirewallRule", absl::StrCat(vpc, "/firewallRules/f", i)));
+    Set(*writes.back().resource, "ports", actor().marker());
+  }
+  for (uint64_t i = 1; i <= kSubnets; ++i) {
+    writes.push_back(actor().create("Subnet", Subnet(vpc, i)));
+    Set(*writes.back().resource, "ipv4_range", absl::StrCat("10.", i, ".0.0/24"));
+  }
+  co_await actor().transact(writes, "");
+}
+
+// What stands against the deletion, or hangs below it.
+Task<void> LargeDeletion::disturb(std::string vpc) {
+  const std::string instance = absl::StrCat(kProject, "/instances/", actor().any("i", 3));
+  switch (world().below(4)) {
+    case 0: {
+      Write write = actor().create("Instance", instance);
+      Set(Sub(*write.resource, "interfaces"), "subnet", Subnet(vpc, 1 + world().below(kSubnets)));
+      co_await actor().write(write);
+      break;
+    }
+    case 1: {
+      const Write write = actor().erase("Instance", instance);
+      co_await actor().write(write);
+      break;
+    }
+    case 2: {
+      const std::string id = absl::StrCat("late", world().below(3));
+      Write write = actor().create("FirewallRule", absl::StrCat(vpc, "/firewallRules/", id));
+      Set(*write.resource, "ports", actor().marker());
+      co_await actor().write(write);
+      break;
+    }
+    default: {
+      Write write = actor().update("FirewallRule",
+                                   absl::StrCat(vpc, "/firewallRules/", actor().any("f", kRules)));
+      Set(*write.resource, "ports", actor().marker());
+      write.mask = {"ports"};
+      co_await actor().write(write);
+    }
+  }
+}
+
+Task<void> LargeDeletion::erase(std::string vpc) {
+  const Write write = actor().erase("Vpc", vpc);
+  const Answer answer = co_await actor().write(write);
+  if (answer.done()) world().hit("deletion: in several batches");
+  if (ReasonOf(answer.status) == Reason::kDeleteBlocked) world().hit("deletion: refused");
+}
+
+Task<void> LargeDeletion::step() {
+  const std::string vpc = absl::StrCat(kProject, "/vpcs/", actor().any("v", kVpcs));
+  const uint64_t choice = world().below(100);
+  if (choice < 15) {
+    co_await build(vpc);
+  } else if (choice < 70) {
+    co_await disturb(vpc);
+  } else if (choice < 85) {
+    co_await erase(vpc);
+  } else {
+    co_await actor().list(actor().kind("FirewallRule"), vpc, 100);
+  }
+}
+
+}  // namespace holdfast::sim

@@ -105,6 +105,23 @@ TEST_P(CrashedDeletes, AreDoneWholeOrNotAtAllWhereverTheyWereBrokenOff) {
   EXPECT_GT(broken_off, 15);
 }
 
+TEST_P(CrashedDeletes, ThatAnotherNodeMayBeAtAreGivenTime) {
+  World world(engine());
+  TestStore& store = world.store;
+  world.fault->share();
+  world.fault->crash_at(1, last());
+  EXPECT_FALSE(store.apply(Delete("projects/p")).ok());
+  store.settle_quietly();
+  world.fault->revive();
+  store.restart();
+  store.settle();
+  EXPECT_GT(store.duties(), 0u);
+  store.env().advance(Seconds(30));
+  store.settle();
+  EXPECT_EQ(store.duties(), 0u);
+  EXPECT_TRUE(store.exists("projects/p"));
+}
+
 TEST_P(CrashedDeletes, LeaveNobodyWhoRefersToWhatIsGone) {
   HF_COVERS("R42");
   int broken_off = 0;

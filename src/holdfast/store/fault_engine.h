@@ -99,7 +99,11 @@ class FaultEngine final : public storage::Engine {
   [[nodiscard]] int snapshots_out() const { return *snapshots_; }
 
   [[nodiscard]] const std::string& incarnation() const override { return engine_->incarnation(); }
-  [[nodiscard]] Writers writers() const override { return engine_->writers(); }
+  [[nodiscard]] Writers writers() const override {
+    return shared_ ? Writers::kOthersToo : engine_->writers();
+  }
+  // From now on other processes may write, too.
+  void share() { shared_ = true; }
 
   Task<storage::Commit> commit(storage::Batch batch) override {
     if (dead_) co_return Dead();
@@ -158,6 +162,7 @@ class FaultEngine final : public storage::Engine {
   std::optional<int64_t> left_;
   LastCommit last_ = LastCommit::kLost;
   bool dead_ = false;
+  bool shared_ = false;
   storage::Failure::Kind kind_ = storage::Failure::Kind::kUnavailable;
   int answers_ = 0;
   std::function<void(const storage::Batch&)> watcher_;

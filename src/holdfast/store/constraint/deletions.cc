@@ -143,6 +143,7 @@ Task<absl::StatusOr<size_t>> Deletions::reopen_abandoned(std::optional<std::stri
 
 bool Deletions::is_abandoned(const Row& root) {
   if (live_.contains(MemberName(root.round))) return false;
+  if (engine_.writers() == storage::Engine::Writers::kThisProcess) return true;
   return env_.clock().now() >= root.delete_time + options_.closing_patience;
 }
 

@@ -49,7 +49,7 @@ struct Side {
 // Where the time of one request goes, in us: what a client waits for, and what processors do.
 Figures Breakdown(const Side& side, const LoadResult& load, const Accounts& a, const Accounts& b) {
   const double requests = b.requests - a.requests;
-  HF_CHECK(requests > 0);
+  HF_CHECK(requests > 0 && b.commits > a.commits) << "the server doesn't measure what we show";
   const auto each = [&](double seconds) { return seconds / requests * 1e6; };
   const double in_server = each(b.request_seconds - a.request_seconds);
   const double in_commit = each(b.commit_seconds - a.commit_seconds);

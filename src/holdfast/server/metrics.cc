@@ -61,8 +61,14 @@ Gauge& Metrics::add_gauge(std::string_view name, std::string_view help, Labels l
 Histogram& Metrics::add_histogram(std::string_view name, std::string_view help, Labels labels) {
   const MutexLock lock(mutex_);
   Series& made = series(name, "histogram", help, labels);
-  if (made.histogram == nullptr) made.histogram = std::make_unique<Histogram>();
+  if (made.histogram == nullptr) made.histogram = std::make_shared<Histogram>();
   return *made.histogram;
+}
+
+void Metrics::show_histogram(std::string_view name, std::string_view help, Labels labels,
+                             std::shared_ptr<Histogram> histogram) {
+  const MutexLock lock(mutex_);
+  series(name, "histogram", help, labels).histogram = std::move(histogram);
 }
 
 void Metrics::add_reader(std::string_view name, std::string_view help, Labels labels,

@@ -68,6 +68,9 @@ class Metrics {
   Counter& add_counter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& add_gauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& add_histogram(std::string_view name, std::string_view help, Labels labels = {});
+  // One that is counted in from before this is made, or until after it has gone.
+  void show_histogram(std::string_view name, std::string_view help, Labels labels,
+                      std::shared_ptr<Histogram> histogram);
   // A gauge that is read when it is asked for; must be callable until the Metrics is gone.
   void add_reader(std::string_view name, std::string_view help, Labels labels,
                   std::function<int64_t()> read);
@@ -79,7 +82,7 @@ class Metrics {
   struct Series {
     std::unique_ptr<Counter> counter;
     std::unique_ptr<Gauge> gauge;
-    std::unique_ptr<Histogram> histogram;
+    std::shared_ptr<Histogram> histogram;  // perhaps shared with who counts in it
     std::function<int64_t()> read;
   };
   struct Family {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "holdfast/app/holdfastd/known_kinds.h"
 #include "holdfast/app/holdfastd/log.h"
+#include "holdfast/app/holdfastd/measured_engine.h"
 #include "holdfast/app/holdfastd/open_database.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
@@ -101,7 +102,7 @@ struct Node::Part {
   Region region;
   std::string token_key;
   std::shared_ptr<batch::PostgresStats> postgres;  // null on SQLite; the engine counts in it
-  std::unique_ptr<storage::Engine> engine;
+  std::unique_ptr<MeasuredEngine> engine;
   std::unique_ptr<feed::Feed> feed;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<control::DutyController> duties;
@@ -160,8 +161,10 @@ absl::Status Node::add_part(const DeploymentConfig& config, const schema::Servic
   if (counted.postgres.has_value()) {
     part->postgres = counted.postgres->stats = std::make_shared<batch::PostgresStats>();
   }
-  HF_ASSIGN_OR_RETURN(part->engine, env_.run(OpenDatabase(env_, config_, counted,
-                                                          IndexesOf(service), asked_to_stop)));
+  HF_ASSIGN_OR_RETURN(
+      std::unique_ptr<storage::Engine> engine,
+      env_.run(OpenDatabase(env_, config_, counted, IndexesOf(service), asked_to_stop)));
+  part->engine = std::make_unique<MeasuredEngine>(env_, std::move(engine));
   HF_RETURN_IF_ERROR(check_kinds(*part->engine, service));
   HF_ASSIGN_OR_RETURN(part->token_key, env_.run(server::LoadTokenKey(env_, *part->engine)));
   part->feed = std::make_unique<feed::Feed>(env_, *part->engine);
@@ -210,6 +213,9 @@ void Node::add_metrics() {
     const server::Labels labels = {{"service", part->service->domain.str()}};
     const feed::Feed* feed = part->feed.get();
     server::Metrics& metrics = dispatcher_->metrics();
+    metrics.show_histogram("holdfast_commit_seconds",
+                           "How long the database took for commits, waiting for it included.",
+                           labels, part->engine->commits());
     metrics.add_reader("holdfast_revision", "The last commit that the feed has read.", labels,
                        [feed] { return feed->stats().revision.value(); });
     metrics.add_reader("holdfast_feed_subscriptions", "Readers of the feed.", labels,

@@ -12,6 +12,7 @@
 #include "holdfast/base/error.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/real/grpc_client.h"
+#include "holdfast/real/http_wire_for_test.h"
 #include "holdfast/testing/covers.h"
 #include "nlohmann/json.hpp"
 
@@ -104,6 +105,18 @@ TEST_F(NodeTest, ServesAgainWhatItKeptAndKnowsItsTokens) {
   const auto rest = call("ListShelves", {{"pageToken", page->at("nextPageToken")}});
   ASSERT_TRUE(rest.ok()) << rest.status().ToString();
   EXPECT_EQ(rest->at("shelves")[0].at("name"), "shelves/b");
+}
+
+TEST_F(NodeTest, ShowsHowLongCommitsTook) {
+  start();
+  ASSERT_TRUE(call("CreateShelf", {{"shelfId", "a"}, {"shelf", Json::object()}}).ok());
+  real::Wire wire(node_->http_address());
+  ASSERT_TRUE(wire.request("GET", "/metrics"));
+  const std::string page = wire.response().body;
+  const std::string count = "holdfast_commit_seconds_count{service=\"shop.example.com\"} ";
+  const size_t at = page.find(count);
+  ASSERT_NE(at, std::string::npos) << page;
+  EXPECT_GE(std::stoi(page.substr(at + count.size())), 1);
 }
 
 TEST_F(NodeTest, StopsThoughSomebodyWatches) {

@@ -1,5 +1,5 @@
 // Precompiled for all product code: what nearly every file includes anyway. A file still includes
-// what it uses; the `headers` target compiles every header without this one.
+// what it uses: tools/tidy knows this list.
 #include <algorithm>
 #include <array>
 #include <boost/asio/any_io_executor.hpp>

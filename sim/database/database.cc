@@ -374,6 +374,7 @@ Task<void> Database::serve(std::shared_ptr<Exchange> exchange) {
     exchange->commit = FailedWith(Kind::kAmbiguous);
   } else {
     co_await run(exchange);
+    if (doomed_.has_value() && exchange->commit.ok()) crash(*std::exchange(doomed_, std::nullopt));
     const bool lost = fails(faults_.lost_after, "database: answer lost, committed");
     const bool dead = exchange->life != life_;
     if (dead) world_.hit("database: crash before the answer");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,11 +43,16 @@ class Database {
   // The process dies between two batches, and comes back after this time with what it had
   // committed. Answers under way are lost.
   void crash(Duration down_for);
+  // The same right behind the next commit, before its answer is out.
+  void crash_at_next_commit(Duration down_for) { doomed_ = down_for; }
   [[nodiscard]] bool is_up() const { return up_; }
 
   // Nothing gets from this node to the database, or back, until heal().
   void cut_off(const std::string& node) { cut_off_.insert(node); }
-  void heal() { cut_off_.clear(); }
+  void heal() {
+    cut_off_.clear();
+    doomed_.reset();
+  }
 
   // One node's connection; lives no longer than the node's env, nor than the database.
   [[nodiscard]] std::unique_ptr<storage::Engine> connect(NodeEnv& node, std::string name);
@@ -86,6 +92,7 @@ class Database {
   Observer observer_;
   DatabaseFaults faults_;
   std::set<std::string> cut_off_;  // nodes
+  std::optional<Duration> doomed_;
   bool up_ = true;
   uint64_t life_ = 1;     // one more at each crash
   size_t in_engine_ = 0;  // calls that aren't done

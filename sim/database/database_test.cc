@@ -115,6 +115,14 @@ TEST_P(DatabaseTest, ComesBackFromACrashWithWhatItHadCommitted) {
   EXPECT_FALSE(exists("b"));
 }
 
+TEST_P(DatabaseTest, CrashesRightBehindACommit) {
+  database_.crash_at_next_commit(Seconds(1));
+  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kAmbiguous);
+  world_.scheduler()->advance(Seconds(5));
+  EXPECT_TRUE(exists("a"));
+  EXPECT_TRUE(create("b").ok());
+}
+
 TEST_P(DatabaseTest, CanNotBeReachedFromWhoIsCutOff) {
   database_.cut_off("node");
   EXPECT_EQ(create("a").failure->kind, Failure::Kind::kUnavailable);

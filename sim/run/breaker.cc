@@ -143,7 +143,11 @@ Task<void> Breaker::isolate() {
 
 Task<void> Breaker::crash_database() {
   const Duration down = cluster_.world().between(Milliseconds(10), kLongestOutage);
-  cluster_.database().crash(down);
+  if (cluster_.world().chance(0.5)) {
+    cluster_.database().crash(down);
+  } else {
+    cluster_.database().crash_at_next_commit(down);
+  }
   co_await cluster_.world().env().sleep(down);
 }
 

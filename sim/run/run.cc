@@ -24,13 +24,13 @@ constexpr Duration kRestPatience = Seconds(900);
 // For what is still under way when clients have stopped: a delayed request, a timeout.
 constexpr Duration kAftermath = Seconds(10);
 
-NodeOptions NodeOptionsFor(World& world) {
+NodeOptions NodeOptionsFor(const Scenario& scenario, World& world) {
   NodeOptions options;
   options.max_inline_dependants = 2 + world.below(10);
   options.closing_patience = world.between(Seconds(1), Seconds(10));
   options.cache_bytes = world.chance(0.3) ? 0 : size_t{2048} << world.below(6);
-  // Longer than clients repeat a request (Oracle), though clocks be wrong.
-  options.retention = world.between(Seconds(160), Seconds(240));
+  options.retention =
+      world.between(Seconds(scenario.least_retention), Seconds(scenario.most_retention));
   options.purge_interval = world.between(Seconds(5), Seconds(30));
   options.feed.ring_rows = size_t{8} << world.below(8);
   options.feed.page = 2 + world.below(20);
@@ -51,7 +51,7 @@ class Theatre {
       : scenario_(scenario),
         world_(seed),
         cluster_(world_, scenario.service == "archive" ? ArchiveService() : NetworkService(),
-                 MakeOf(scenario, world_), nodes(), NodeOptionsFor(world_)),
+                 MakeOf(scenario, world_), nodes(), NodeOptionsFor(scenario, world_)),
         history_(world_, cluster_.oracle()),
         stage_{cluster_, history_, scenario.operations},
         breaker_(cluster_, scenario) {

@@ -87,6 +87,10 @@ Scenario Parse(const std::string& name, const YAML::Node& root) {
   nodes.take("least", scenario.least_nodes);
   nodes.take("most", scenario.most_nodes);
   nodes.done();
+  Fields retention(fields.take_node("retention"), "retention.");
+  retention.take("least", scenario.least_retention);
+  retention.take("most", scenario.most_retention);
+  retention.done();
   Read(Fields(fields.take_node("network"), "network."), scenario.network);
   Read(Fields(fields.take_node("faults"), "faults."), scenario.faults);
   Read(Fields(fields.take_node("every"), "every."), scenario.every);

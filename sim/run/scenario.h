@@ -31,6 +31,10 @@ struct Scenario {
   int64_t least_nodes = 1;
   int64_t most_nodes = 3;
   int64_t operations = 300;
+  // How long nodes remember requests and deletions, in seconds. Clients repeat requests for a
+  // minute, and clocks may be wrong by 40 s either way (Breaker).
+  int64_t least_retention = 160;
+  int64_t most_retention = 240;
   std::map<std::string, int64_t> clients;  // by workload
   NetworkFaults network;
   DatabaseFaults faults;

@@ -150,7 +150,7 @@ void Oracle::apply_one(const storage::EraseRow& op) {
   row.state = RowState::kGone;
   row.body.reset();
   row.pending = 0;
-  row.round.clear();
+  items_[op.key].last_round = std::exchange(row.round, "");
   row.delete_time = op.delete_time;
   put(std::move(row));
 }
@@ -245,6 +245,7 @@ void Oracle::put(Row row) {
   Item& item = items_[key];
   const std::set<Reference> before = item.references;
   const bool same_life = item.row.uid == row.uid && IsReadable(item.row.state);
+  if (!before.empty()) item.last_references = before;
   unindex(key, item);
   item.row = std::move(row);
   index(key, item);
@@ -385,7 +386,9 @@ void Oracle::check_live(const ResourceKey& key, const Item& item) {
     if (reference.on_delete != OnDelete::kBlock) continue;
     const Item* target = find(reference.target);
     const bool stands = target != nullptr && IsReadable(target->row.state);
-    if (!stands) broken("I2", "a BLOCK reference dangles", {key, reference.target});
+    const bool goes_too =
+        target != nullptr && !item.row.round.empty() && item.row.round == target->last_round;
+    if (!stands && !goes_too) broken("I2", "a BLOCK reference dangles", {key, reference.target});
   }
   const auto& history = histories_[key];
   const bool created = history.size() < 2 || !history[history.size() - 2].visible;
@@ -411,19 +414,41 @@ std::vector<const Oracle::Item*> Oracle::children(const ResourceKey& key) const 
   return found;
 }
 
+bool Oracle::is_going(const ResourceKey& key) const {
+  const Item* item = find(key);
+  return item == nullptr || item->row.state != RowState::kActive;
+}
+
+bool Oracle::may_go(const ResourceKey& key, const Item& item) const {
+  if (asked_.count(key) > 0) return true;
+  const auto kind = kinds_.find(key.kind);
+  if (kind == kinds_.end()) return true;
+  const std::optional<ResourceKey> parent = kind->second->parent_of(key.name);
+  if (parent.has_value() && is_going(*parent)) return true;
+  return std::any_of(item.last_references.begin(), item.last_references.end(),
+                     [&](const Reference& reference) {
+                       const bool cascades = reference.on_delete == OnDelete::kCascadeDelete ||
+                                             reference.on_delete == OnDelete::kAsyncCascadeDelete;
+                       return cascades && is_going(reference.target);
+                     });
+}
+
 void Oracle::check_leaving(const ResourceKey& key, const Item& item) {
   const bool gone = item.row.state == RowState::kGone;
+  if (gone && !may_go(key, item)) broken("unasked", "deleted, and nobody asked for it", {key});
   for (const auto& [source, on_delete] : inbound_[key]) {
     const Item* holder = find(source);
     if (holder == nullptr || !IsReadable(holder->row.state)) continue;
-    const bool outside = holder->row.round.empty() || holder->row.round != item.row.round;
+    // What one deletion has closed goes in any order; see references-local.md, step 5.
+    const std::string& round = gone ? item.last_round : item.row.round;
+    const bool outside = holder->row.round.empty() || holder->row.round != round;
     const bool later = on_delete == OnDelete::kAsyncUnset ||
                        on_delete == OnDelete::kAsyncCascadeDelete ||
                        on_delete == OnDelete::kAllowDangling;
     if (on_delete == OnDelete::kBlock && outside) {
       broken("I2", absl::StrCat("a BLOCK reference points at what is ", NameOf(item.row.state)),
              {key, source});
-    } else if (gone && !later && on_delete != OnDelete::kBlock) {
+    } else if (gone && outside && !later && on_delete != OnDelete::kBlock) {
       broken("dangling", "a reference points at what is GONE", {key, source});
     }
   }

@@ -58,6 +58,9 @@ class Oracle {
                                                              Revision revision) const;
   // A write with this marker was refused: from now on it must not appear, and it must not have.
   void refused(const KindName& kind, const std::string& marker);
+  // Somebody is about to ask for this deletion. What goes without having been asked for, and not
+  // with something that goes, was taken by mistake.
+  void asked_to_delete(const ResourceKey& key) { asked_.insert(key); }
   [[nodiscard]] int64_t commits() const { return commits_; }
 
   // --- at rest ---
@@ -79,6 +82,8 @@ class Oracle {
     std::set<UniqueKey> unique;
     std::vector<storage::LimitKey> limits;
     std::string marker;
+    std::string last_round;  // GONE: the deletion that it went with
+    std::set<Reference> last_references;
   };
   struct Count {
     int64_t readable = 0;  // ACTIVE or CLOSING
@@ -114,6 +119,9 @@ class Oracle {
   void check_limits();
   void broken(const std::string& rule, const std::string& what, std::vector<ResourceKey> keys);
   [[nodiscard]] bool is_seen(const storage::Row& row) const;
+  [[nodiscard]] bool is_going(const ResourceKey& key) const;
+  // Asked for, or with its parent, or with what it refers to.
+  [[nodiscard]] bool may_go(const ResourceKey& key, const Item& item) const;
   [[nodiscard]] std::vector<const Item*> children(const ResourceKey& key) const;
 
   // --- at rest ---
@@ -146,6 +154,7 @@ class Oracle {
   std::map<ResourceKey, std::vector<SeenState>> histories_;
   std::vector<std::pair<int64_t, Revision>> revisions_;  // (event, revision) of each commit
   using Marked = std::pair<KindName, std::string>;
+  std::set<ResourceKey> asked_;
   std::set<Marked> refused_;
   std::set<Marked> markers_;  // all that were ever committed
 };

@@ -97,6 +97,8 @@ class OracleTest : public ::testing::Test {
 
 TEST_F(OracleTest, IsContentWithWhatIsRight) {
   build();
+  oracle_.asked_to_delete(key("Instance", kInstance));
+  oracle_.asked_to_delete(key("Subnet", kSubnet));
   commit({erasure("Instance", kInstance), take("Project", kProject, "Instance", -1)});
   commit({erasure("Subnet", kSubnet)});
   EXPECT_EQ(rule(), "");
@@ -105,6 +107,7 @@ TEST_F(OracleTest, IsContentWithWhatIsRight) {
 
 TEST_F(OracleTest, SeesABlockingReferenceDangle) {
   build();
+  oracle_.asked_to_delete(key("Subnet", kSubnet));
   commit({erasure("Subnet", kSubnet)});
   EXPECT_EQ(rule(), "I2");
 }
@@ -128,6 +131,27 @@ TEST_F(OracleTest, LetsATargetCloseAndSeesANewReferenceToIt) {
   EXPECT_EQ(rule(), "I2");
 }
 
+TEST_F(OracleTest, SeesWhatNobodyAskedForGo) {
+  build();
+  oracle_.asked_to_delete(key("Vpc", "organizations/o/projects/p/vpcs/another"));
+  commit({erasure("Instance", kInstance), take("Project", kProject, "Instance", -1)});
+  EXPECT_EQ(rule(), "unasked");
+}
+
+TEST_F(OracleTest, LetsWhatOneDeletionHasClosedGoInAnyOrder) {
+  build();
+  oracle_.asked_to_delete(key("Project", kProject));
+  commit({state("Project", kProject, RowState::kClosing, "round")});
+  for (const auto& [kind, name] :
+       {std::pair("Vpc", kVpc), std::pair("Subnet", kSubnet), std::pair("Instance", kInstance)}) {
+    commit({state(kind, name, RowState::kClosing, "round")});
+  }
+  commit({erasure("Subnet", kSubnet)});
+  EXPECT_EQ(rule(), "");
+  commit({erasure("Instance", kInstance), take("Project", kProject, "Instance", -1)});
+  EXPECT_EQ(rule(), "");
+}
+
 TEST_F(OracleTest, SeesAChildBelowWhatIsNotThere) {
   build();
   commit({creation("Subnet", "organizations/o/projects/p/vpcs/none/subnets/s")});
@@ -136,6 +160,8 @@ TEST_F(OracleTest, SeesAChildBelowWhatIsNotThere) {
 
 TEST_F(OracleTest, SeesAParentGoBeforeItsChild) {
   build();
+  oracle_.asked_to_delete(key("Instance", kInstance));
+  oracle_.asked_to_delete(key("Vpc", kVpc));
   commit({erasure("Instance", kInstance), take("Project", kProject, "Instance", -1)});
   commit({erasure("Vpc", kVpc)});
   EXPECT_EQ(rule(), "parent");
@@ -217,6 +243,7 @@ TEST_F(OracleTest, SeesADatabaseThatHasLostSomething) {
 
 TEST_F(OracleTest, KnowsWhatAReaderOfARevisionSees) {
   build();
+  oracle_.asked_to_delete(key("Instance", kInstance));
   commit({erasure("Instance", kInstance), take("Project", kProject, "Instance", -1)});
   const ResourceKey instance = key("Instance", kInstance);
   EXPECT_EQ(oracle_.at(instance, Revision(4)), nullptr);

@@ -81,7 +81,9 @@ MessagePtr Actor::request(const schema::Method& method) {
 
 void Actor::fill(pb::Message& request, const Write& write) {
   if (write.verb == Verb::kDelete) {
+    stage_.cluster.oracle().asked_to_delete({write.kind->name, ResourceName(write.name)});
     Set(request, "name", write.name);
+    if (!write.plan_digest.empty()) Set(request, "plan_digest", write.plan_digest);
     if (!write.etag.empty()) Set(request, "etag", write.etag);
     if (write.force) Set(request, "force", 1);
     return;
@@ -143,7 +145,7 @@ Task<void> Actor::must(const Write& write) {
   world().violated("setup", absl::StrCat(write.name, " can't be made"));
 }
 
-Task<Answer> Actor::transact(const std::vector<Write>& writes, std::string request_id) {
+Task<Answer> Actor::transact(const std::vector<Write>& writes) {
   const schema::Method& method = this->method(Verb::kTransact, nullptr);
   const MessagePtr message = request(method);
   for (const Write& write : writes) {
@@ -152,10 +154,7 @@ Task<Answer> Actor::transact(const std::vector<Write>& writes, std::string reque
                                                      : "delete_";
     fill(Sub(Sub(*message, "operations"), absl::StrCat(verb, write.kind->singular)), write);
   }
-  if (!request_id.empty()) {
-    Set(*message, "request_id", request_id);
-    co_return co_await client_.insist(method, *message, kAttempts);
-  }
+  if (world().chance(0.3)) Set(*message, "request_id", "once-" + marker());
   Answer answer = co_await client_.call(method, *message, Repeatable::kNo);
   if (answer.done()) {
     const std::vector<const pb::Message*> results = Repeated(*answer.message, "results");

@@ -32,6 +32,7 @@ struct Write {
   std::vector<std::string> mask;  // of an update
   std::string etag;               // of a delete
   bool force = false;             // of a delete
+  std::string plan_digest;        // of a delete: exactly that plan, or nothing
 };
 
 class Actor {
@@ -61,8 +62,8 @@ class Actor {
   Task<Answer> insist(const Write& write, std::string request_id);
   // Until it is done: for what must be there before a run begins.
   Task<void> must(const Write& write);
-  // All or none. `request_id` "": one attempt.
-  Task<Answer> transact(const std::vector<Write>& writes, std::string request_id);
+  // All or none. One attempt.
+  Task<Answer> transact(const std::vector<Write>& writes);
 
   // The resource, or nullptr in `message` with NOT_FOUND.
   Task<Answer> get(const schema::Kind& kind, std::string name);

@@ -14,7 +14,7 @@
 namespace holdfast::sim {
 
 struct NodeOptions {
-  // Small, so that deletions of a dozen resources are large ones.
+  // Small, so that deletions of a dozen resources are large ones, and take several batches.
   size_t max_batch_ops = 40;
   size_t max_inline_dependants = 6;
   size_t max_probed = 60;

@@ -321,7 +321,6 @@ void Database::crash(Duration down_for) {
   up_ = false;
   ++life_;
   world_.note("database", "crashed");
-  world_.hit("database: crash between two batches");
   Spawn(world_.env(), restart(down_for));
 }
 

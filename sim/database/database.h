@@ -49,10 +49,9 @@ class Database {
 
   // Nothing gets from this node to the database, or back, until heal().
   void cut_off(const std::string& node) { cut_off_.insert(node); }
-  void heal() {
-    cut_off_.clear();
-    doomed_.reset();
-  }
+  void heal() { cut_off_.clear(); }
+  // It lives on after the next commit.
+  void spare() { doomed_.reset(); }
 
   // One node's connection; lives no longer than the node's env, nor than the database.
   [[nodiscard]] std::unique_ptr<storage::Engine> connect(NodeEnv& node, std::string name);

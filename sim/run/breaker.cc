@@ -75,6 +75,7 @@ void Breaker::mend() {
   cluster_.network().set_faults(NetworkFaults());
   cluster_.database().set_faults(DatabaseFaults());
   cluster_.database().heal();
+  cluster_.database().spare();
   cluster_.start();
 }
 
@@ -144,6 +145,7 @@ Task<void> Breaker::isolate() {
 Task<void> Breaker::crash_database() {
   const Duration down = cluster_.world().between(Milliseconds(10), kLongestOutage);
   if (cluster_.world().chance(0.5)) {
+    if (cluster_.database().is_up()) cluster_.world().hit("database: crash between two batches");
     cluster_.database().crash(down);
   } else {
     cluster_.database().crash_at_next_commit(down);

@@ -26,6 +26,8 @@ constexpr Duration kAftermath = Seconds(10);
 
 NodeOptions NodeOptionsFor(const Scenario& scenario, World& world) {
   NodeOptions options;
+  // Few, so that a deletion takes several batches; enough for what a project is born with.
+  options.max_batch_ops = 14 + world.below(27);
   options.max_inline_dependants = 2 + world.below(10);
   options.closing_patience = world.between(Seconds(1), Seconds(10));
   options.cache_bytes = world.chance(0.3) ? 0 : size_t{2048} << world.below(6);
@@ -50,8 +52,9 @@ class Theatre {
   Theatre(const Scenario& scenario, uint64_t seed, const TraceListener& listener)
       : scenario_(scenario),
         world_(seed),
+        cast_{MakeOf(scenario, world_), nodes(), NodeOptionsFor(scenario, world_)},
         cluster_(world_, scenario.service == "archive" ? ArchiveService() : NetworkService(),
-                 MakeOf(scenario, world_), nodes(), NodeOptionsFor(scenario, world_)),
+                 cast_.make, cast_.nodes, cast_.options),
         history_(world_, cluster_.oracle()),
         stage_{cluster_, history_, scenario.operations},
         breaker_(cluster_, scenario) {
@@ -84,6 +87,12 @@ class Theatre {
   }
 
  private:
+  // Drawn one after another: arguments would be drawn in whatever order a compiler likes.
+  struct Cast {
+    Database::Make make = Database::Make::kMemory;
+    size_t nodes = 1;
+    NodeOptions options;
+  };
   struct Part {
     std::unique_ptr<Actor> actor;
     std::unique_ptr<Workload> workload;
@@ -178,6 +187,7 @@ class Theatre {
 
   const Scenario& scenario_;
   World world_;
+  const Cast cast_;
   Cluster cluster_;
   ClientHistory history_;
   Stage stage_;

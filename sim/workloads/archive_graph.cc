@@ -50,7 +50,7 @@ Task<void> ArchiveGraph::create() {
     Set(*writes[i].resource, "depends", writes[(i + 1) % writes.size()].name);
   }
   if (world().chance(0.3)) writes.push_back(actor().create("SourcePackage", source()));
-  co_await actor().transact(writes, "");
+  co_await actor().transact(writes);
 }
 
 Task<void> ArchiveGraph::erase() {

@@ -115,7 +115,7 @@ Task<void> Churn::transact() {
   std::vector<Write> writes;
   for (uint64_t i = 2 + world().below(3); i > 0; --i) writes.push_back(any_create());
   if (world().chance(0.3)) writes.push_back(actor().erase("Subnet", any_name("Subnet")));
-  co_await actor().transact(writes, "");
+  co_await actor().transact(writes);
 }
 
 Task<void> Churn::read() {

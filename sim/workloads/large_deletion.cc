@@ -11,8 +11,9 @@ namespace {
 
 constexpr const char* kProject = "organizations/large/projects/p";
 constexpr uint64_t kVpcs = 3;
-constexpr int kRules = 12;
-constexpr uint64_t kSubnets = 3;
+constexpr int kRules = 24;
+constexpr int kRulesAtOnce = 12;
+constexpr uint64_t kSubnets = 6;
 
 std::string Subnet(const std::string& vpc, uint64_t i) {
   return absl::StrCat(vpc, "/subnets/s", i);
@@ -27,19 +28,26 @@ Task<void> LargeDeletion::setup() {
   co_await actor().must(project);
 }
 
+// In several transactions, each of which a batch has room for.
 Task<void> LargeDeletion::build(std::string vpc) {
-  std::vector<Write> writes;
-  writes.push_back(actor().create("Vpc", vpc));
-  Set(*writes.back().resource, "display_name", actor().marker());
-  for (int i = 1; i <= kRules; ++i) {
-    writes.push_back(actor().create("FirewallRule", absl::StrCat(vpc, "/firewallRules/f", i)));
-    Set(*writes.back().resource, "ports", actor().marker());
+  std::vector<Write> first;
+  first.push_back(actor().create("Vpc", vpc));
+  Set(*first.back().resource, "display_name", actor().marker());
+  co_await actor().transact(first);
+  for (int from = 1; from <= kRules; from += kRulesAtOnce) {
+    std::vector<Write> rules;
+    for (int i = from; i < from + kRulesAtOnce; ++i) {
+      rules.push_back(actor().create("FirewallRule", absl::StrCat(vpc, "/firewallRules/f", i)));
+      Set(*rules.back().resource, "ports", actor().marker());
+    }
+    co_await actor().transact(rules);
   }
+  std::vector<Write> subnets;
   for (uint64_t i = 1; i <= kSubnets; ++i) {
-    writes.push_back(actor().create("Subnet", Subnet(vpc, i)));
-    Set(*writes.back().resource, "ipv4_range", absl::StrCat("10.", i, ".0.0/24"));
+    subnets.push_back(actor().create("Subnet", Subnet(vpc, i)));
+    Set(*subnets.back().resource, "ipv4_range", absl::StrCat("10.", i, ".0.0/24"));
   }
-  co_await actor().transact(writes, "");
+  co_await actor().transact(subnets);
 }
 
 // What stands against the deletion, or hangs below it.
@@ -75,9 +83,13 @@ Task<void> LargeDeletion::disturb(std::string vpc) {
 }
 
 Task<void> LargeDeletion::erase(std::string vpc) {
-  const Write write = actor().erase("Vpc", vpc);
+  Write write = actor().erase("Vpc", vpc);
+  if (world().chance(0.3)) {
+    const Answer plan = co_await actor().look(schema::Verb::kExplainDelete, vpc);
+    if (plan.done()) write.plan_digest = Get(*plan.message, "plan_digest");
+  }
   const Answer answer = co_await actor().write(write);
-  if (answer.done()) world().hit("deletion: in several batches");
+  if (answer.done()) world().hit("deletion: done");
   if (ReasonOf(answer.status) == Reason::kDeleteBlocked) world().hit("deletion: refused");
 }
 

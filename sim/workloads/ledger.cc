@@ -88,7 +88,7 @@ Task<void> Ledger::step() {
     writes.push_back(std::move(write));
     transaction.accesses.push_back({.key = name, .read = page.entries, .append = entry});
   }
-  const Answer answer = co_await actor().transact(writes, "");
+  const Answer answer = co_await actor().transact(writes);
   transaction.invoked = answer.invoked;
   transaction.returned = answer.returned;
   transaction.text = absl::StrCat(actor().client().name(), " appends");

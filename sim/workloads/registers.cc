@@ -37,8 +37,6 @@ void Registers::keep(const ResourceKey& key, RegisterOp op, const Answer& answer
   actor().history().add(key, std::move(op));
 }
 
-Task<void> Registers::setup() { co_return; }
-
 Task<void> Registers::create(ResourceKey key) {
   Write write = actor().create("Organization", key.name.str());
   const std::string marker = actor().marker();

@@ -11,7 +11,6 @@ namespace holdfast::sim {
 class Registers final : public Workload {
  public:
   using Workload::Workload;
-  Task<void> setup() override;
   Task<void> step() override;
 
  private:

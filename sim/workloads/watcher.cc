@@ -73,16 +73,17 @@ void Watcher::take_change(const pb::Message& change) {
   const std::vector<SeenState>& states =
       actor().stage().cluster.oracle().history({kind_->name, ResourceName(name)});
   const bool was = std::any_of(states.begin(), states.end(), [&](const SeenState& state) {
-    return state.visible && state.uid == facts.uid && state.version == facts.version;
+    return state.visible && state.uid == facts.uid && state.version == facts.version &&
+           state.marker == facts.marker;
   });
   if (!was)
     broken(absl::StrCat("was sent version ", facts.version.value(), ", which never was"), name);
   const auto before = view_.resources.find(name);
-  if (before != view_.resources.end() && before->second.first == facts.uid &&
-      before->second.second > facts.version) {
+  if (before != view_.resources.end() && before->second.uid == facts.uid &&
+      before->second.version > facts.version) {
     broken("was sent an older version after a newer one", name);
   }
-  view_.resources[name] = {facts.uid, facts.version};
+  view_.resources[name] = {facts.uid, facts.version, facts.marker};
 }
 
 void Watcher::compare() {
@@ -93,8 +94,8 @@ void Watcher::compare() {
     if (mine == view_.resources.end()) {
       broken(absl::StrCat("misses a resource at bookmark ", view_.revision.value()),
              key.name.str());
-    } else if (mine->second != std::pair(state->uid, state->version)) {
-      broken(absl::StrCat("has version ", mine->second.second.value(), ", not ",
+    } else if (mine->second != Life{state->uid, state->version, state->marker}) {
+      broken(absl::StrCat("has version ", mine->second.version.value(), ", not ",
                           state->version.value(), ", at bookmark ", view_.revision.value()),
              key.name.str());
     }

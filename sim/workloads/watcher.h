@@ -4,7 +4,6 @@
 
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "sim/workloads/workload.h"
@@ -19,9 +18,15 @@ class Watcher final : public Workload {
   Task<void> check() override;
 
  private:
+  struct Life {
+    Uid uid;
+    Version version;
+    std::string marker;
+    friend bool operator==(const Life&, const Life&) = default;
+  };
   // What the watcher knows, and the token that goes on from there.
   struct View {
-    std::map<std::string, std::pair<Uid, Version>> resources;
+    std::map<std::string, Life> resources;
     std::string token;
     Revision revision;
     bool whole = false;  // exactly `revision`

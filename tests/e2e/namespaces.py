@@ -203,7 +203,9 @@ class Machine(Namespace):
 
     def close(self):
         if self.line is not None:
-            self._remove_line()
+            self.line.kill()  # the switch goes, too: nothing is to be put back
+            self.line.wait()
+            self.line = None
         super().close()
 
 
@@ -258,10 +260,10 @@ class Lab:
             self.switch.run(["tc", "filter", "del", "dev", machine.name, "egress"])
 
     def close(self):
-        for machine in self.machines:
-            machine.close()
-        self.machines = []
-        if self.switch is not None:
-            self.switch.close()
-            self.switch = None
-        signal.signal(signal.SIGTERM, self.before)
+        with contextlib.ExitStack() as rest:  # all of it, whatever fails
+            rest.callback(signal.signal, signal.SIGTERM, self.before)
+            if self.switch is not None:
+                rest.callback(self.switch.close)
+            for machine in self.machines:
+                rest.callback(machine.close)
+        self.machines, self.switch = [], None

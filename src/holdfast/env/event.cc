@@ -117,7 +117,8 @@ struct Signal::State {
     }
   }
 
-  // Notes that a timer for the earliest end is under way, and returns its length if it isn't yet.
+  // Notes that a timer for the earliest end is under way, and returns when it is to ring if it
+  // isn't yet.
   std::optional<Duration> timer_needed(Env& from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     HF_CHECK(env == nullptr || env == &from) << "one Signal, waits with time limits of two Envs";
     env = &from;
@@ -125,23 +126,24 @@ struct Signal::State {
     const Duration deadline = waiters.begin()->first.first;
     if (deadline == kNever || (timer_at.has_value() && *timer_at <= deadline)) return std::nullopt;
     timer_at = deadline;
-    return Duration(deadline.value() - from.clock().monotonic().value());
+    return deadline;
   }
 
-  static void StartTimer(const std::weak_ptr<State>& state, Env& from, Duration length) {
-    from.post_after(length, [state, env = &from] {
-      if (const std::shared_ptr<State> alive = state.lock()) Expire(alive, *env);
+  static void StartTimer(const std::weak_ptr<State>& state, Env& from, Duration due) {
+    const Duration length(due.value() - from.clock().monotonic().value());
+    from.post_after(length, [state, env = &from, due] {
+      if (const std::shared_ptr<State> alive = state.lock()) Expire(alive, *env, due);
     });
   }
 
-  static void Expire(const std::shared_ptr<State>& state, Env& from) {
+  static void Expire(const std::shared_ptr<State>& state, Env& from, Duration due) {
     const Duration now = from.clock().monotonic();
     std::vector<Waiter> expired;
     std::optional<Duration> timer;
     {
       const MutexLock lock(state->mutex);
       // Also if it rang a moment early, by a clock that drifts: those who still wait need another.
-      state->timer_at.reset();
+      if (state->timer_at == due) state->timer_at.reset();
       auto& waiters = state->waiters;
       while (!waiters.empty() && waiters.begin()->first.first <= now) {
         expired.push_back(waiters.begin()->second);

@@ -3,10 +3,11 @@
 namespace holdfast::feed {
 namespace {
 
-// Forgets all that is old by now.
-Task<void> PurgeOnce(Env& env, storage::Engine& engine, const PurgeOptions& options) {
+// Forgets all that is old by now, or as much until it is to stop.
+Task<void> PurgeOnce(Env& env, storage::Engine& engine, const PurgeOptions& options,
+                     const OneShot& stopping) {
   const Timestamp before(env.clock().now().value() - options.retention.value());
-  for (bool more = true; more;) {
+  for (bool more = true; more && !stopping.is_set();) {
     const absl::StatusOr<storage::PurgeResult> result = co_await engine.purge(before, options.page);
     if (!result.ok()) {
       if (options.on_error) options.on_error(result.status());
@@ -28,7 +29,7 @@ Task<void> PurgeForever(Env& env, storage::Engine& engine, PurgeOptions options,
   Duration next = env.clock().monotonic();
   while (!stopping.is_set()) {
     if (env.clock().monotonic() >= next) {
-      co_await PurgeOnce(env, engine, options);
+      co_await PurgeOnce(env, engine, options, stopping);
       next = Duration(env.clock().monotonic().value() + options.interval.value());
     }
     co_await env.sleep(kTick);

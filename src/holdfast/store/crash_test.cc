@@ -105,6 +105,34 @@ TEST_P(CrashedDeletes, AreDoneWholeOrNotAtAllWhereverTheyWereBrokenOff) {
   EXPECT_GT(broken_off, 15);
 }
 
+// Two are at one deletion; the other one ends it, and the name is used again.
+TEST_P(CrashedDeletes, DoNotTouchTheNextLifeOfAName) {
+  HF_COVERS("R42");
+  int next_lives = 0;
+  for (int commits = 0; commits < 20; ++commits) {
+    World world(engine());
+    TestStore& store = world.store;
+    world.fault->before_commit(
+        [&store]() -> Task<void> {
+          for (size_t changed = 1; changed > 0;) {
+            const absl::StatusOr<size_t> done = co_await store.store().run_duties();
+            changed = done.ok() ? *done : 0;
+          }
+          WriteRequest vpc = Request(Create("projects/p/vpcs/v"));
+          (void)co_await store.store().write(std::move(vpc));
+          WriteRequest rule = Request(Create("projects/p/vpcs/v/rules/next"));
+          (void)co_await store.store().write(std::move(rule));
+        },
+        commits);
+    (void)store.apply(Delete("projects/p/vpcs/v"));
+    store.settle();
+    EXPECT_EQ(store.exists("projects/p/vpcs/v"), store.exists("projects/p/vpcs/v/rules/next"))
+        << "after " << commits;
+    next_lives += store.exists("projects/p/vpcs/v");
+  }
+  EXPECT_GT(next_lives, 0);
+}
+
 TEST_P(CrashedDeletes, ThatAnotherNodeMayBeAtAreGivenTime) {
   World world(engine());
   TestStore& store = world.store;

@@ -85,7 +85,8 @@ Task<absl::StatusOr<WriteResult>> StoreImpl::try_to_write(WriteRequest& request,
       if (!verdict.status.ok()) co_return verdict.status;
       co_return result;
     }
-    if (ReasonOf(verdict.status) == Reason::kCommitUnknown) unheard = verdict.status;
+    const bool writes = request.mode == WriteMode::kCommit;
+    if (writes && ReasonOf(verdict.status) == Reason::kCommitUnknown) unheard = verdict.status;
     // Another deletion's decision is worth waiting for; other races are lost so many times.
     const bool waits = contested.has_value() &&
                        env_.clock().monotonic() < Duration(started.value() + kJoinPatience.value());

@@ -49,10 +49,14 @@ absl::StatusOr<Change*> WriteSet::add(Change change) {
   auto owned = std::make_unique<Change>(std::move(change));
   const auto [entry, added] = by_key_.try_emplace(owned->key, owned.get());
   if (!added) {
-    // Two hooks that don't know of each other are our fault, which from_hook() says.
-    const bool both_hooks =
-        owned->origin == Change::Origin::kHook && entry->second->origin == Change::Origin::kHook;
-    return MakeError(both_hooks ? Reason::kResourceExists : Reason::kMalformedRequest,
+    // A client may ask for what a hook makes anyway. All else that a hook runs into is our fault,
+    // and from_hook() says so.
+    const Change& first = *entry->second;
+    const bool only_creates = owned->type == WriteOp::Type::kCreate &&
+                              first.type == WriteOp::Type::kCreate &&
+                              first.origin == Change::Origin::kClient;
+    const bool ours = owned->origin == Change::Origin::kHook && !only_creates;
+    return MakeError(ours ? Reason::kResourceExists : Reason::kMalformedRequest,
                      absl::StrCat("two operations change ", owned->key.kind.str(), " ",
                                   ForMessage(owned->key.name.str()),
                                   "; put them into one, or into two requests"));

@@ -1,7 +1,9 @@
 // Which rows a batch locks where several write at once, and how strongly.
 //
 // All are locked before anything else, in order of their keys: so batches wait for each other and
-// never in a circle. What is checked afterwards is what the locks keep true.
+// never in a circle. (But for the statement that locks and creates in one: a request_id comes
+// before it. Two batches with one id that meet at a target may wait for each other; the database
+// ends one of them, which is tried again.) What is checked afterwards is what the locks keep true.
 #pragma once
 
 #include <vector>

@@ -19,6 +19,8 @@ constexpr size_t kDutyBudget = 2000;
 // A request that drives its own deletion looks at its deadline this often.
 constexpr size_t kFinishBudget = 2000;
 constexpr size_t kRoots = 100;
+// Deletions of which it is remembered how far they are; others are looked at from the start.
+constexpr size_t kMaxBegun = 1000;
 
 std::optional<storage::PutRequest> RequestRecord(const WriteSet& set) {
   const WriteRequest& request = set.request();
@@ -108,13 +110,30 @@ Task<absl::StatusOr<size_t>> Deletions::remove_decided() {
     snapshot.reset();
     for (Row& root : page.rows) {
       if (changed >= kDutyBudget) co_return changed;
+      const std::string round = root.round;
       Removal removal(env_, engine_, plans_, committer_, std::move(root), options_.max_batch_ops);
+      removal.go_on_from(progress_of(round));
       HF_CO_ASSIGN_OR_RETURN(const size_t some, co_await removal.run(kDutyBudget - changed));
+      note_progress(round, removal);
       changed += some;
     }
     query.after = std::move(page.next);
   } while (query.after.has_value());
   co_return changed;
+}
+
+Removal::Progress Deletions::progress_of(const std::string& round) {
+  const MutexLock lock(mutex_);
+  const auto found = begun_.find(round);
+  return found == begun_.end() ? Removal::Progress() : found->second;
+}
+
+void Deletions::note_progress(const std::string& round, const Removal& removal) {
+  const MutexLock lock(mutex_);
+  // Others may have ended what was begun here.
+  if (begun_.size() >= kMaxBegun) begun_.clear();
+  begun_[round] = removal.progress();
+  if (removal.done()) begun_.erase(round);
 }
 
 // Only roots are asked for: they are the first to be closed and the last to be opened.

@@ -2,10 +2,13 @@
 // background does for those that nobody is at.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "holdfast/base/mutex.h"
 #include "holdfast/storage/engine.h"
 #include "holdfast/store/constraint/removal.h"
 #include "holdfast/store/constraint/round.h"
@@ -46,6 +49,8 @@ class Deletions {
   Task<absl::StatusOr<size_t>> reopen_abandoned(std::optional<std::string> round);
   [[nodiscard]] bool is_abandoned(const storage::Row& root);
   Task<void> give_up(const Change& root, std::string round);
+  [[nodiscard]] Removal::Progress progress_of(const std::string& round);
+  void note_progress(const std::string& round, const Removal& removal);
 
   Env& env_;
   storage::Engine& engine_;
@@ -53,6 +58,8 @@ class Deletions {
   Committer& committer_;
   const Options options_;
   LiveRounds live_;
+  Mutex mutex_;
+  std::map<std::string, Removal::Progress> begun_ ABSL_GUARDED_BY(mutex_);  // by round
 };
 
 }  // namespace holdfast::store

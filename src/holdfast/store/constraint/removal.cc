@@ -42,11 +42,11 @@ Task<absl::StatusOr<size_t>> Removal::run(size_t budget) {
   changed_ = 0;
   for (bool more = true; more && !is_spent();) {
     const size_t before = changed_;
-    if (!open_gone_) {
+    if (!progress_.open_gone) {
       HF_CO_ASSIGN_OR_RETURN(const bool open_left, co_await remove_open());
-      open_gone_ = !open_left;
+      progress_.open_gone = !open_left;
     }
-    if (open_gone_ && !is_spent()) {
+    if (progress_.open_gone && !is_spent()) {
       HF_CO_ASSIGN_OR_RETURN(const bool closed_left, co_await sweep_closed());
       if (!closed_left && !is_spent()) {
         HF_CO_ASSIGN_OR_RETURN(done_, co_await finish_root());
@@ -75,6 +75,11 @@ Task<absl::StatusOr<bool>> Removal::remove_open() {
     query.after = std::move(page.next);
   } while (query.after.has_value());
   co_return left;
+}
+
+// For this deletion. What another one has closed may be opened again.
+bool Removal::is_closed(const Row& row) const {
+  return row.state == RowState::kClosing && row.round == root_.round;
 }
 
 storage::DutyQuery Removal::closed_rows() const {
@@ -234,8 +239,7 @@ Task<absl::StatusOr<bool>> Removal::add_unsets(WriteSet& set, Snapshot& snapshot
       const std::optional<Row>& source = sources[i];
       const Change* planned = set.find(page.edges[i].source);
       // What was closed goes later than what wasn't: until then it is read.
-      const bool goes_too = row.state == RowState::kClosing && source.has_value() &&
-                            source->state == RowState::kClosing && source->round == root_.round;
+      const bool goes_too = is_closed(row) && source.has_value() && is_closed(*source);
       const bool goes = !source.has_value() || goes_too ||
                         (planned != nullptr && planned->type == WriteOp::Type::kDelete);
       if (goes) continue;
@@ -271,13 +275,20 @@ absl::Status Removal::add_erasure(WriteSet& set, Row row) {
 
 Task<absl::Status> Removal::commit(WriteSet& set) {
   if (set.changes().empty()) co_return absl::OkStatus();
+  // What was read may be another life by now: somebody else has ended this deletion, and its names
+  // are used again.
+  set.add_op(storage::RequireRow{.key = root_.key,
+                                 .states = 1u << static_cast<int>(RowState::kDeleting),
+                                 .uid = root_.uid,
+                                 .version = std::nullopt,
+                                 .round = root_.round},
+             {.explain = &LostRace, .change = set.changes()[0].get()});
   for (const auto& change : set.changes()) {
     if (change->type != WriteOp::Type::kDelete) continue;
     const KindPlan& plan = *change->plan;
     // Of a closed row only references from inside are left, which go later. Others may still have
     // got new ones.
-    const bool closed = change->row->state == RowState::kClosing;
-    if (!closed && (plan.incoming & kHoldingMask) != 0) {
+    if (!is_closed(*change->row) && (plan.incoming & kHoldingMask) != 0) {
       set.add_op(storage::RequireNoInbound{.key = change->key},
                  {.explain = &LostRace, .change = change.get()});
     }

@@ -32,9 +32,17 @@ class Removal {
   Task<absl::StatusOr<size_t>> run(size_t budget);
   [[nodiscard]] bool done() const { return done_; }
 
+  // What is known of a deletion and needn't be found out again by who goes on with it.
+  struct Progress {
+    bool open_gone = false;  // what needed no closing; no other comes
+  };
+  [[nodiscard]] Progress progress() const { return progress_; }
+  void go_on_from(Progress progress) { progress_ = progress; }
+
  private:
   Task<absl::StatusOr<bool>> remove_open();
   Task<absl::StatusOr<bool>> sweep_closed();
+  [[nodiscard]] bool is_closed(const storage::Row& row) const;
   [[nodiscard]] storage::DutyQuery closed_rows() const;
   Task<absl::StatusOr<storage::ScanPage>> closed_page(storage::DutyQuery query);
   Task<absl::StatusOr<bool>> remove_open_below(const storage::Row& row);
@@ -59,7 +67,7 @@ class Removal {
   const size_t max_batch_ops_;
   size_t budget_ = 0;
   size_t changed_ = 0;
-  bool open_gone_ = false;  // what needn't be closed
+  Progress progress_;
   bool done_ = false;
 };
 

@@ -521,6 +521,8 @@ def fsck(world):
 def must_see_all_that_is_wrong(world):
     """Made wrong by our own hand, each sort once."""
     world.watcher.stopped.set()
+    world.watcher.join(SILENCE + LATE)  # with what comes next it would see all of it
+    assert not world.watcher.is_alive()
     client, writer = world.client(world.nodes[1]), world.writers[0]
     twice, *_ = sorted(writer.there.keys() - writer.transacted - {writer.counter()})
     lost, *_ = sorted(world.probes)

@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,31 +46,9 @@ class Fields {
   std::map<std::string, YAML::Node> left_;
 };
 
-void Read(Fields fields, NetworkFaults& network) {
-  fields.take("loss", network.loss);
-  fields.take("repetition", network.repetition);
-  fields.take("delay", network.delay);
-  fields.take("reset", network.reset);
-  fields.done();
-}
-
-void Read(Fields fields, DatabaseFaults& database) {
-  fields.take("retryable", database.retryable);
-  fields.take("unavailable", database.unavailable);
-  fields.take("lost_before", database.lost_before);
-  fields.take("lost_after", database.lost_after);
-  fields.take("slow", database.slow);
-  fields.done();
-}
-
-void Read(Fields fields, Breakage& every) {
-  fields.take("crash", every.crash);
-  fields.take("stop", every.stop);
-  fields.take("partition", every.partition);
-  fields.take("isolation", every.isolation);
-  fields.take("database_crash", every.database_crash);
-  fields.take("clock", every.clock);
-  fields.take("storm", every.storm);
+// A map of numbers.
+void Read(Fields fields, std::initializer_list<std::pair<const char*, double*>> numbers) {
+  for (const auto& [name, value] : numbers) fields.take(name, *value);
   fields.done();
 }
 
@@ -82,6 +61,12 @@ Scenario Parse(const std::string& name, const YAML::Node& root) {
   fields.take("database", database);
   if (database == "memory") scenario.database = Database::Make::kMemory;
   if (database == "sqlite") scenario.database = Database::Make::kSqlite;
+  if (database != "either" && !scenario.database.has_value()) {
+    throw YAML::Exception(root.Mark(), absl::StrCat("no database is called ", database));
+  }
+  if (scenario.service != "network" && scenario.service != "archive") {
+    throw YAML::Exception(root.Mark(), absl::StrCat("no service is called ", scenario.service));
+  }
   fields.take("operations", scenario.operations);
   Fields nodes(fields.take_node("nodes"), "nodes.");
   nodes.take("least", scenario.least_nodes);
@@ -91,9 +76,25 @@ Scenario Parse(const std::string& name, const YAML::Node& root) {
   retention.take("least", scenario.least_retention);
   retention.take("most", scenario.most_retention);
   retention.done();
-  Read(Fields(fields.take_node("network"), "network."), scenario.network);
-  Read(Fields(fields.take_node("faults"), "faults."), scenario.faults);
-  Read(Fields(fields.take_node("every"), "every."), scenario.every);
+  NetworkFaults& network = scenario.network;
+  Read(Fields(fields.take_node("network"), "network."), {{"loss", &network.loss},
+                                                         {"repetition", &network.repetition},
+                                                         {"delay", &network.delay},
+                                                         {"reset", &network.reset}});
+  DatabaseFaults& faults = scenario.faults;
+  Read(Fields(fields.take_node("faults"), "faults."), {{"retryable", &faults.retryable},
+                                                       {"unavailable", &faults.unavailable},
+                                                       {"lost_before", &faults.lost_before},
+                                                       {"lost_after", &faults.lost_after},
+                                                       {"slow", &faults.slow}});
+  Breakage& every = scenario.every;
+  Read(Fields(fields.take_node("every"), "every."), {{"crash", &every.crash},
+                                                     {"stop", &every.stop},
+                                                     {"partition", &every.partition},
+                                                     {"isolation", &every.isolation},
+                                                     {"database_crash", &every.database_crash},
+                                                     {"clock", &every.clock},
+                                                     {"storm", &every.storm}});
   fields.take("clients", scenario.clients);
   fields.done();
   for (const auto& [workload, n] : scenario.clients) {

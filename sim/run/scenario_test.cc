@@ -44,6 +44,8 @@ TEST(Scenario, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(ErrorOf("colour: red"), HasSubstr("what is colour?"));
   EXPECT_THAT(ErrorOf("every: {earthquake: 3}"), HasSubstr("what is every.earthquake?"));
   EXPECT_THAT(ErrorOf("clients: {gardener: 1}"), HasSubstr("no workload is called gardener"));
+  EXPECT_THAT(ErrorOf("database: oracle"), HasSubstr("no database is called oracle"));
+  EXPECT_THAT(ErrorOf("service: bakery"), HasSubstr("no service is called bakery"));
   EXPECT_THAT(ErrorOf("network: 3"), HasSubstr("isn't a map"));
   EXPECT_THAT(ErrorOf("service: ["), HasSubstr("x.yaml"));
 }

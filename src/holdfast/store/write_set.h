@@ -111,7 +111,9 @@ class WriteSet {
   // would keep the database from shortening its log.
   void release_snapshot() { snapshot_.reset(); }
 
-  // INVALID_ARGUMENT if the resource has a change already.
+  // If the resource has a change already: MALFORMED_REQUEST where the client asks for both, or for
+  // what a hook makes anyway; RESOURCE_EXISTS, which from_hook() makes INTERNAL, where a hook is at
+  // fault.
   absl::StatusOr<Change*> add(Change change);
   [[nodiscard]] Change* find(const ResourceKey& key);
   // In the order in which they were added; pointers stay valid.

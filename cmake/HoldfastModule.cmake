@@ -2,7 +2,7 @@
 #
 #   hf_module(<name> RANK <n> [DEPS <modules>...] [LIBS <libraries>...]
 #             [TEST_DEPS <modules>...] [TEST_LIBS <libraries>...] [TEST_TIMEOUT <seconds>])
-#   hf_program(<name> [DEPS <modules>...] [LIBS <libraries>...])
+#   hf_program(<name> [TOOL] [DEPS <modules>...] [LIBS <libraries>...])   TOOL: for us, not part of `demo`
 #   hf_test(<name> [DEPS <modules>...] [LIBS <libraries>...] [LABEL <label>] [TIMEOUT <seconds>])
 #   hf_script_test(<name> COMMAND <words>... [LABEL <label>] [TIMEOUT <seconds>])
 #
@@ -143,7 +143,7 @@ endfunction()
 
 # A program: main.cc, and a library of the folder's other files so that tests can link them.
 function(hf_program name)
-  cmake_parse_arguments(arg "" "TEST_TIMEOUT" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(arg "TOOL" "TEST_TIMEOUT" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   if(NOT arg_TEST_TIMEOUT)
     set(arg_TEST_TIMEOUT 120)
   endif()
@@ -159,7 +159,9 @@ function(hf_program name)
     add_executable(${name} ${main})
     target_precompile_headers(${name} REUSE_FROM hf_pch)
     target_link_libraries(${name} PRIVATE hf_warnings ${library})
-    set_property(GLOBAL APPEND PROPERTY HF_PROGRAMS ${name})
+    if(NOT arg_TOOL)
+      set_property(GLOBAL APPEND PROPERTY HF_PROGRAMS ${name})
+    endif()
   endif()
   hf_companions(${name} ${library} 9)
 endfunction()

@@ -47,7 +47,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def unavailable():
     """Why there can be no Lab here; an empty text if there can."""
-    for program in ("ip", "tc", "unshare", "nsenter", "setpriv"):
+    for program in ("ip", "tc", "unshare", "setpriv"):
         if shutil.which(program) is None:
             return f"{program} isn't installed"
     trial = subprocess.run(["unshare", "--net", "sh", "-ec", TRIAL], capture_output=True,
@@ -75,22 +75,25 @@ class Namespace:
             raise RuntimeError("no network namespace; it said why on standard error")
         self.path = f"/proc/{self.keeper.pid}/ns/net"
 
-    def _command(self, command, user):
+    @staticmethod
+    def _command(command, user):
         who = []
         if user is not None:
             entry = pwd.getpwnam(user)
             who = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-        # Both become the command: its pid is what the caller gets.
-        return ["nsenter", f"--net={self.path}", "setpriv", "--pdeathsig=KILL", *who, *command]
+        # It becomes the command: its pid is what the caller gets.
+        return ["setpriv", "--pdeathsig=KILL", *who, *command]
 
     def popen(self, command, user=None, **options):
-        """A subprocess.Popen. It is killed when the calling *thread* ends: call it from one that
-        lives as long as the process shall."""
-        return subprocess.Popen(self._command(command, user), **options)
+        """A subprocess.Popen, in the namespace from its first moment. It is killed when the calling
+        *thread* ends: call it from one that lives as long as the process shall."""
+        with self.entered():
+            return subprocess.Popen(self._command(command, user), **options)
 
     def run(self, command, user=None, **options):
         """A subprocess.run that must succeed."""
-        return subprocess.run(self._command(command, user), **{"check": True, **options})
+        with self.entered():
+            return subprocess.run(self._command(command, user), **{"check": True, **options})
 
     @contextlib.contextmanager
     def entered(self):

@@ -47,7 +47,7 @@ sim:  ## simulate SEEDS (1000) clusters, broken on purpose
 
 mutate:  ## plant bugs into the product: the simulator must find each
 	@tools/setup check
-	@tools/build release sim_mutants
+	@tools/build mutants sim_mutants
 	@tools/mutate
 
 bench:  ## micro-benchmarks

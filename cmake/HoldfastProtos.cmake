@@ -41,6 +41,7 @@ function(hf_proto_library target)
   endforeach()
   add_library(${target} STATIC ${sources})
   target_compile_options(${target} PRIVATE -w)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # each has a static of the same name
   target_include_directories(${target} SYSTEM PUBLIC ${HF_GENERATED})
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf ${arg_DEPS})
 endfunction()

@@ -7,6 +7,12 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 
+# A file alone costs seven seconds for what it includes, and one for what is in it: compiled by
+# fours, all of it takes a third of the time. Without it (preset `mutants`) each file stands alone.
+option(HF_UNITY "Compile several files of a target at once" ON)
+set(CMAKE_UNITY_BUILD ${HF_UNITY})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 4)
+
 # The sloppiness is what ccache's manual asks for with precompiled headers.
 find_program(HF_CCACHE ccache)
 if(HF_CCACHE)
@@ -48,6 +54,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(hf_warnings INTERFACE
     -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
     -Wno-stringop-overread -Wno-mismatched-new-delete -Wlogical-op -Wduplicated-cond)
+  if(HF_UNITY)
+    # What is in an included .cc isn't in a header.
+    target_compile_options(hf_warnings INTERFACE -Wno-subobject-linkage)
+  endif()
   if(HF_SANITIZE)
     target_compile_options(hf_warnings INTERFACE -Wno-stringop-truncation -Wno-nonnull)
   endif()

@@ -5,6 +5,7 @@ Clang can't read g++'s precompiled headers: it gets the header that they were ma
 import json
 import os
 import pathlib
+import re
 import shlex
 
 GXX_ONLY = ("-Wlogical-op", "-Wduplicated-cond", "-fno-sanitize-recover=all")
@@ -28,10 +29,21 @@ def clang_words(root: pathlib.Path, command: str) -> list[str]:
     return kept
 
 
+def without_unity(entry: dict) -> list[dict]:
+    """What the build compiles several files at once for, for each of them."""
+    unity = entry["file"]
+    if not re.fullmatch(r"unity_\d+_cxx\.cxx", pathlib.Path(unity).name):
+        return [entry]
+    files = re.findall(r'^#include "(.*)"', pathlib.Path(unity).read_text(), re.MULTILINE)
+    return [{**entry, "file": file, "command": entry["command"].replace(unity, file)}
+            for file in files]
+
+
 def own_entries(root: pathlib.Path, folders: tuple[str, ...]) -> list[tuple[str, list[str], dict]]:
     """(file relative to the root, clang's words, the entry) of what is below `folders` ("src/")."""
+    built = json.loads((root / "build/release/compile_commands.json").read_text())
     entries = []
-    for entry in json.loads((root / "build/release/compile_commands.json").read_text()):
+    for entry in (one for several in built for one in without_unity(several)):
         file = os.path.relpath(entry["file"], root)
         if file.startswith(folders):
             entries.append((file, clang_words(root, entry["command"]), entry))

@@ -8,7 +8,6 @@ namespace holdfast::sim {
 namespace {
 
 using storage::Commit;
-using storage::Failure;
 
 ResourceKey Key(const std::string& name) { return {KindName("t/Thing"), ResourceName(name)}; }
 
@@ -84,16 +83,16 @@ TEST_P(DatabaseTest, CommitsAndShowsEachCommitToItsObserver) {
 
 TEST_P(DatabaseTest, FailsAsItIsToldTo) {
   database_.set_faults({.retryable = 1});
-  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kRetryable);
+  EXPECT_EQ(create("a").failure->kind, storage::Failure::Kind::kRetryable);
   database_.set_faults({.unavailable = 1});
-  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kUnavailable);
+  EXPECT_EQ(create("a").failure->kind, storage::Failure::Kind::kUnavailable);
   database_.set_faults({.lost_before = 1});
-  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kAmbiguous);
+  EXPECT_EQ(create("a").failure->kind, storage::Failure::Kind::kAmbiguous);
   database_.set_faults({});
   EXPECT_FALSE(exists("a"));
   EXPECT_TRUE(observed_.empty());
   database_.set_faults({.lost_after = 1});
-  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kAmbiguous);
+  EXPECT_EQ(create("a").failure->kind, storage::Failure::Kind::kAmbiguous);
   database_.set_faults({});
   EXPECT_TRUE(exists("a"));
   EXPECT_EQ(observed_.size(), 1u);
@@ -105,7 +104,7 @@ TEST_P(DatabaseTest, ComesBackFromACrashWithWhatItHadCommitted) {
   ASSERT_TRUE(before.ok());
   database_.crash(Seconds(3));
   EXPECT_FALSE(database_.is_up());
-  EXPECT_EQ(create("b").failure->kind, Failure::Kind::kUnavailable);
+  EXPECT_EQ(create("b").failure->kind, storage::Failure::Kind::kUnavailable);
   std::vector<ResourceKey> keys{Key("a")};
   EXPECT_FALSE(run((*before)->get(std::move(keys), storage::Fields::kAll)).ok());
   before->reset();
@@ -117,7 +116,7 @@ TEST_P(DatabaseTest, ComesBackFromACrashWithWhatItHadCommitted) {
 
 TEST_P(DatabaseTest, CrashesRightBehindACommit) {
   database_.crash_at_next_commit(Seconds(1));
-  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kAmbiguous);
+  EXPECT_EQ(create("a").failure->kind, storage::Failure::Kind::kAmbiguous);
   world_.scheduler()->advance(Seconds(5));
   EXPECT_TRUE(exists("a"));
   EXPECT_TRUE(create("b").ok());
@@ -125,7 +124,7 @@ TEST_P(DatabaseTest, CrashesRightBehindACommit) {
 
 TEST_P(DatabaseTest, CanNotBeReachedFromWhoIsCutOff) {
   database_.cut_off("node");
-  EXPECT_EQ(create("a").failure->kind, Failure::Kind::kUnavailable);
+  EXPECT_EQ(create("a").failure->kind, storage::Failure::Kind::kUnavailable);
   EXPECT_FALSE(run(engine_->snapshot()).ok());
   database_.heal();
   EXPECT_TRUE(create("a").ok());

@@ -10,7 +10,7 @@ namespace {
 
 // Few, so that clients meet.
 constexpr uint64_t kProjects = 3;
-constexpr uint64_t kVpcs = 2;
+constexpr uint64_t kChurnedVpcs = 2;
 constexpr uint64_t kChildren = 3;
 
 constexpr const char* kOrganization = "organizations/o1";
@@ -24,7 +24,7 @@ std::string Churn::project() {
 }
 
 std::string Churn::vpc() {
-  const std::string id = world().chance(0.3) ? "default" : actor().any("v", kVpcs);
+  const std::string id = world().chance(0.3) ? "default" : actor().any("v", kChurnedVpcs);
   return absl::StrCat(project(), "/vpcs/", id);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/storage/conformance.h"
 #include "holdfast/testing/covers.h"

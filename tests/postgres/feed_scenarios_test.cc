@@ -1,5 +1,6 @@
 // What goes wrong with the simpler ways to read changes from PostgreSQL, each shown, and that our
 // feed gets it right.
+#include "holdfast/base/check.h"
 #include "holdfast/storage/sql/dialect.h"
 #include "tests/postgres/feed_fixture.h"
 

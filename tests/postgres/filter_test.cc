@@ -7,6 +7,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "holdfast/base/check.h"
 #include "holdfast/batch/postgres/postgres_database.h"
 #include "holdfast/batch/sqlite/connection.h"
 #include "holdfast/filter/sql.h"

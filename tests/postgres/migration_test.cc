@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/batch/postgres/postgres_database.h"
 #include "holdfast/storage/sql/postgres_schema.h"

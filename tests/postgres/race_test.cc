@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_replace.h"
+#include "holdfast/base/check.h"
 #include "holdfast/batch/postgres/postgres_database.h"
 #include "holdfast/storage/sql/postgres_schema.h"
 #include "holdfast/testing/covers.h"

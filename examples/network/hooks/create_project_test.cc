@@ -385,29 +385,29 @@ class CreateSubnet : public CreateProject {};
 INSTANTIATE_TEST_SUITE_P(On, CreateSubnet, ::testing::Values(Database::kMemory, Database::kSqlite),
                          DatabaseName);
 
-constexpr char kSubnet[] = "organizations/acme/projects/web/vpcs/default/subnets/second";
+constexpr char kSecond[] = "organizations/acme/projects/web/vpcs/default/subnets/second";
 
 TEST_P(CreateSubnet, RefusesARangeThatOverlapsAndNamesBoth) {
   HF_COVERS("T5");
   NetworkStore store(GetParam());
   store.given(store.create(kAcme));
   store.given(store.create(kWeb));
-  const absl::Status status = refused(store, store.create(kSubnet, "ipv4_range: '172.30.1.0/24'"));
+  const absl::Status status = refused(store, store.create(kSecond, "ipv4_range: '172.30.1.0/24'"));
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("172.30.1.0/24"), HasSubstr("172.30.0.0/22")));
   EXPECT_EQ(DetailOf<google::rpc::BadRequest>(status).field_violations(0).field(),
             "subnet.ipv4_range");
-  store.given(store.create(kSubnet, "ipv4_range: '172.30.4.0/24'"));
+  store.given(store.create(kSecond, "ipv4_range: '172.30.4.0/24'"));
   // Its own range stands in nobody's way.
-  store.given(store.update(kSubnet, "ipv4_range: '172.30.4.0/23'"));
+  store.given(store.update(kSecond, "ipv4_range: '172.30.4.0/23'"));
 }
 
 TEST_P(CreateSubnet, RefusesWhatIsNoRange) {
   NetworkStore store(GetParam());
   store.given(store.create(kAcme));
   store.given(store.create(kWeb));
-  const absl::Status status = refused(store, store.create(kSubnet, "ipv4_range: 'everything'"));
+  const absl::Status status = refused(store, store.create(kSecond, "ipv4_range: 'everything'"));
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
 }
 

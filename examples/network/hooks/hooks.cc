@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "examples/network/hooks/cidr.h"
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"

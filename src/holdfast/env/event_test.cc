@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/strand.hpp>
+#include <exception>
 #include <limits>
 #include <string>
 #include <vector>

@@ -1,5 +1,9 @@
 #include "holdfast/env/manual_env.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
+
+#include "holdfast/base/check.h"
 #include "holdfast/env/scheduler.h"
 
 namespace holdfast {
@@ -60,8 +64,13 @@ bool ManualEnv::run_until(const std::function<bool()>& holds, Duration patience)
 
 void ManualEnv::advance(Duration d) { core_->scheduler->advance(d); }
 
-void ManualEnv::drive(const std::function<bool()>& done, Duration patience) {
-  HF_CHECK(run_until(done, patience))
+void ManualEnv::run_to_end(Task<void> task, Duration patience) {
+  bool done = false;
+  boost::asio::co_spawn(executor(), std::move(task), [&done](const std::exception_ptr& failure) {
+    HF_CHECK(failure == nullptr) << "an exception out of the task";
+    done = true;
+  });
+  HF_CHECK(run_until([&done] { return done; }, patience))
       << "deadlock: the task waits for what no other task and no timer brings";
 }
 

@@ -5,8 +5,6 @@
 // while anything is runnable. For one thread only, whatever the interfaces promise.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,7 +12,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "holdfast/base/check.h"
 #include "holdfast/env/env.h"
 
 namespace holdfast {
@@ -53,19 +50,10 @@ class ManualEnv final : public Env {
   template <class T>
   T run(Task<T> task, Duration patience = kPatience) {
     if constexpr (std::is_void_v<T>) {
-      bool done = false;
-      start(std::move(task), [&done](const std::exception_ptr& failure) {
-        HF_CHECK(failure == nullptr) << "an exception out of the task";
-        done = true;
-      });
-      drive([&done] { return done; }, patience);
+      run_to_end(std::move(task), patience);
     } else {
       std::optional<T> result;
-      start(std::move(task), [&result](const std::exception_ptr& failure, T value) {
-        HF_CHECK(failure == nullptr) << "an exception out of the task";
-        result.emplace(std::move(value));
-      });
-      drive([&result] { return result.has_value(); }, patience);
+      run_to_end(KeepResult(std::move(task), &result), patience);
       return std::move(*result);
     }
   }
@@ -73,11 +61,7 @@ class ManualEnv final : public Env {
  private:
   struct Core;
 
-  template <class T, class Done>
-  void start(Task<T> task, Done done) {
-    boost::asio::co_spawn(executor(), std::move(task), std::move(done));
-  }
-  void drive(const std::function<bool()>& done, Duration patience);
+  void run_to_end(Task<void> task, Duration patience);
 
   std::unique_ptr<Core> core_;
 };

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "holdfast/base/check.h"
 #include "holdfast/feed/feed_fixture.h"
 #include "holdfast/storage/sql/open.h"
 #include "holdfast/testing/covers.h"

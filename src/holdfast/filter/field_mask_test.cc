@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/filter/test_random.h"
 #include "holdfast/testing/covers.h"

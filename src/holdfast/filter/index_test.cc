@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/protobuf/util/time_util.h"
+#include "holdfast/base/check.h"
 #include "holdfast/filter/filter.h"
 #include "holdfast/filter/sql.h"
 #include "holdfast/filter/test_random.h"

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/filter/test_random.h"
 #include "holdfast/testing/covers.h"
@@ -18,14 +19,14 @@ namespace {
 using google::protobuf::Message;
 using ::testing::HasSubstr;
 
-OrderBy ParseOrDie(std::string_view text) {
+OrderBy ParseOrder(std::string_view text) {
   auto order = OrderBy::Parse(text, TestTypes::Get().vpc());
   HF_CHECK(order.ok()) << text << ": " << order.status();
   return *std::move(order);
 }
 
 std::string Key(std::string_view order, std::string_view vpc) {
-  return ParseOrDie(order).sort_key(*TestTypes::Get().make(vpc));
+  return ParseOrder(order).sort_key(*TestTypes::Get().make(vpc));
 }
 
 // What the order of values is, said without bytes. NaN before all other numbers.
@@ -77,7 +78,7 @@ RC_GTEST_PROP(OrderBy, HasKeysWhoseBytesAreOrderedAsTheValues, ()) {
   const std::string text = absl::StrJoin(terms, ",", [](std::string* out, const Term& term) {
     absl::StrAppend(out, term.path, term.direction < 0 ? " desc" : "");
   });
-  const OrderBy order = ParseOrDie(text);
+  const OrderBy order = ParseOrder(text);
   for (int i = 0; i < 6; ++i) {
     const auto a = RandomMessage();
     const auto b = RandomMessage();
@@ -121,10 +122,10 @@ TEST(OrderBy, IsByNameOnlyWhereNothingElseDecides) {
   EXPECT_TRUE(OrderBy().by_name_only());
   EXPECT_EQ(OrderBy().sort_key(*TestTypes::Get().make("count: 1")), "");
   for (const char* text : {"", "  ", "name", " name asc ", "name, count desc"}) {
-    EXPECT_TRUE(ParseOrDie(text).by_name_only()) << text;
+    EXPECT_TRUE(ParseOrder(text).by_name_only()) << text;
   }
   for (const char* text : {"name desc", "count", "count desc, name", "spec.cidr"}) {
-    EXPECT_FALSE(ParseOrDie(text).by_name_only()) << text;
+    EXPECT_FALSE(ParseOrder(text).by_name_only()) << text;
   }
   EXPECT_EQ(Key("count, name, big", "name: 'x' count: 1 big: 2"), Key("count", "count: 1"));
 }
@@ -134,7 +135,7 @@ TEST(OrderBy, IgnoresSpace) {
             Key("count desc,big", "count: 1 big: 2"));
 }
 
-void ExpectError(std::string_view text, std::string_view message) {
+void ExpectOrderError(std::string_view text, std::string_view message) {
   const auto order = OrderBy::Parse(text, TestTypes::Get().vpc());
   ASSERT_FALSE(order.ok()) << text;
   EXPECT_EQ(ReasonOf(order.status()), Reason::kInvalidOrderBy) << text;
@@ -143,32 +144,34 @@ void ExpectError(std::string_view text, std::string_view message) {
 
 TEST(OrderBy, SaysWhatIsWrong) {
   HF_COVERS("S25");
-  ExpectError("nope", "order_by: \"nope\": no field \"nope\" in acme.Vpc");
-  ExpectError("displayName", "did you mean display_name?");
-  ExpectError("count,,big", "order_by: expected a field between commas");
-  ExpectError("count,", "order_by: expected a field between commas");
-  ExpectError("count down", "order_by: expected \"desc\" or a comma after count, found \"down\"");
-  ExpectError("count DESC", "found \"DESC\"");
-  ExpectError("count desc desc", "found \"desc\"");
-  ExpectError("count, big, count desc",
-              "order_by: \"count desc\" names a field for the second time");
-  ExpectError("tags", "\"tags\": tags is a repeated field, of which there is no single value");
-  ExpectError("labels.env", "\"labels.env\": labels is a map, of which there is no single value");
-  ExpectError("spec", "\"spec\": spec is the message acme.Spec, which has no order");
-  ExpectError("digest", "\"digest\": digest is bytes, which has no order");
+  ExpectOrderError("nope", "order_by: \"nope\": no field \"nope\" in acme.Vpc");
+  ExpectOrderError("displayName", "did you mean display_name?");
+  ExpectOrderError("count,,big", "order_by: expected a field between commas");
+  ExpectOrderError("count,", "order_by: expected a field between commas");
+  ExpectOrderError("count down",
+                   "order_by: expected \"desc\" or a comma after count, found \"down\"");
+  ExpectOrderError("count DESC", "found \"DESC\"");
+  ExpectOrderError("count desc desc", "found \"desc\"");
+  ExpectOrderError("count, big, count desc",
+                   "order_by: \"count desc\" names a field for the second time");
+  ExpectOrderError("tags", "\"tags\": tags is a repeated field, of which there is no single value");
+  ExpectOrderError("labels.env",
+                   "\"labels.env\": labels is a map, of which there is no single value");
+  ExpectOrderError("spec", "\"spec\": spec is the message acme.Spec, which has no order");
+  ExpectOrderError("digest", "\"digest\": digest is bytes, which has no order");
 }
 
 TEST(OrderBy, HasLimits) {
   const std::string longest = "count" + std::string(kMaxOrderByBytes - 5, ' ');
   EXPECT_TRUE(OrderBy::Parse(longest, TestTypes::Get().vpc()).ok());
-  ExpectError(longest + " ", "order_by: it has 2049 bytes, of which 2048 are allowed");
+  ExpectOrderError(longest + " ", "order_by: it has 2049 bytes, of which 2048 are allowed");
   std::vector<std::string> paths;
   for (const std::string& path : TestPaths()) {
     if (path != "name" && paths.size() < kMaxOrderByTerms) paths.push_back(path);
   }
   EXPECT_TRUE(OrderBy::Parse(absl::StrJoin(paths, ","), TestTypes::Get().vpc()).ok());
   paths.push_back("name");
-  ExpectError(absl::StrJoin(paths, ","), "order_by: more than 16 fields");
+  ExpectOrderError(absl::StrJoin(paths, ","), "order_by: more than 16 fields");
 }
 
 }  // namespace

@@ -25,10 +25,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-const schema::Schema& TestSchema() {
-  static const std::unique_ptr<schema::Schema> schema = schema::LoadTestSchema();
-  return *schema;
-}
+using schema::TestSchema;
 
 Json ToJson(const google::protobuf::Message& message) {
   std::string text;

@@ -18,10 +18,7 @@ namespace holdfast::real {
 using MessagePtr = std::unique_ptr<google::protobuf::Message>;
 
 // Loaded once: it takes a while, and is constant.
-inline const schema::Schema& TestSchema() {
-  static const schema::Schema* schema = schema::LoadTestSchema().release();
-  return *schema;
-}
+using schema::TestSchema;
 
 inline std::vector<std::unique_ptr<server::MethodInfo>> TestMethods() {
   std::vector<std::unique_ptr<server::MethodInfo>> methods;

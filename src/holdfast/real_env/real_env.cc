@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <deque>
 #include <string>
@@ -180,6 +182,10 @@ Executor RealEnv::executor() { return impl_->context().get_executor(); }
 Task<void> RealEnv::sleep(Duration d) {
   asio::steady_timer timer(co_await asio::this_coro::executor, TimerLength(d));
   co_await timer.async_wait(asio::use_awaitable);
+}
+
+void RealEnv::run_to_end(Task<void> task) {
+  asio::co_spawn(executor(), std::move(task), asio::use_future).get();
 }
 
 void RealEnv::post_after(Duration d, std::function<void()> f) {

@@ -2,11 +2,11 @@
 // random numbers (fit for keys).
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "holdfast/env/env.h"
@@ -37,7 +37,13 @@ class RealEnv final : public Env {
   // during stop().
   template <class T>
   T run(Task<T> task) {
-    return boost::asio::co_spawn(executor(), std::move(task), boost::asio::use_future).get();
+    if constexpr (std::is_void_v<T>) {
+      run_to_end(std::move(task));
+    } else {
+      std::optional<T> result;
+      run_to_end(KeepResult(std::move(task), &result));
+      return std::move(*result);
+    }
   }
 
   [[nodiscard]] Clock& clock() override;
@@ -50,6 +56,8 @@ class RealEnv final : public Env {
   [[nodiscard]] std::unique_ptr<Worker> make_worker(std::string_view name) override;
 
  private:
+  void run_to_end(Task<void> task);
+
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -232,7 +232,7 @@ void CheckReferenceStricter(const Schema& before, const Schema& next, const Repo
   });
 }
 
-constexpr BreakingRule kRules[] = {
+constexpr BreakingRule kFieldRules[] = {
     {"field-removed", "A field is gone, or has another number.", CheckFieldRemoved},
     {"field-renamed", "A field's number has another name: renamed or reused.", CheckFieldRenamed},
     {"field-type-changed", "A field has another type or cardinality.", CheckFieldType},
@@ -247,6 +247,6 @@ constexpr BreakingRule kRules[] = {
 
 }  // namespace
 
-std::span<const BreakingRule> BreakingFieldRules() { return kRules; }
+std::span<const BreakingRule> BreakingFieldRules() { return kFieldRules; }
 
 }  // namespace holdfast::schema

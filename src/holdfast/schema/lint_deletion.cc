@@ -67,7 +67,7 @@ void CheckCascadeBlockCycle(const Model& model, const Report& report) {
   }
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kDeletionRules[] = {
     {"async-deletion-cascade", "A kind with async_deletion is cascade-deleted synchronously.",
      CheckAsyncDeletionCascade},
     {"cascade-block-cycle",
@@ -77,6 +77,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> DeletionRules() { return kRules; }
+std::span<const LintRule> DeletionRules() { return kDeletionRules; }
 
 }  // namespace holdfast::schema

@@ -94,7 +94,7 @@ void CheckNumberClash(const Model& model, const Report& report) {
   }
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kDerivedRules[] = {
     {"derived-name-clash", "A name that the author uses is one of the derived API.",
      CheckNameClash},
     {"derived-number-clash", "Two kinds' words give the same derived field number.",
@@ -103,6 +103,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> DerivedRules() { return kRules; }
+std::span<const LintRule> DerivedRules() { return kDerivedRules; }
 
 }  // namespace holdfast::schema

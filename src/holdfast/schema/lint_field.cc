@@ -171,7 +171,7 @@ void CheckLimitTwice(const Model& model, const Report& report) {
   }
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kFieldRules[] = {
     {"unique-unsuitable", "unique_in on a field that is repeated or of an unfit type.",
      CheckUniqueUnsuitable},
     {"field-unknown", "An index or search names a field that doesn't exist.", CheckFieldUnknown},
@@ -186,6 +186,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> FieldRuleRules() { return kRules; }
+std::span<const LintRule> FieldRuleRules() { return kFieldRules; }
 
 }  // namespace holdfast::schema

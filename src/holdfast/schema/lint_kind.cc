@@ -156,7 +156,7 @@ void CheckPluralClash(const Model& model, const Report& report) {
   }
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kKindRules[] = {
     {"kind-nested", "A resource message is inside another message.", CheckKindNested},
     {"kind-proto2", "A resource is written in proto2.", CheckKindProto2},
     {"kind-type", "A resource's type isn't <domain of the service>/<Name>.", CheckKindType},
@@ -174,6 +174,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> KindRules() { return kRules; }
+std::span<const LintRule> KindRules() { return kKindRules; }
 
 }  // namespace holdfast::schema

@@ -90,7 +90,7 @@ void CheckParentUnconstrained(const Model& model, const Report& report) {
   });
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kPatternRules[] = {
     {"pattern-missing", "A resource has no name pattern.", CheckPatternMissing},
     {"pattern-invalid", "A name pattern can't be parsed.", CheckPatternInvalid},
     {"pattern-overlap", "Two patterns of one service match the same names.", CheckPatternOverlap},
@@ -103,6 +103,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> PatternRules() { return kRules; }
+std::span<const LintRule> PatternRules() { return kPatternRules; }
 
 }  // namespace holdfast::schema

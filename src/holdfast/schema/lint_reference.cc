@@ -147,7 +147,7 @@ void CheckTooMany(const Model& model, const Report& report) {
   }
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kReferenceRules[] = {
     {"reference-unknown-kind", "A field refers to a kind that doesn't exist.", CheckUnknownKind},
     {"reference-not-imported", "A field refers to a kind of a service that isn't imported.",
      CheckNotImported},
@@ -164,6 +164,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> ReferenceRules() { return kRules; }
+std::span<const LintRule> ReferenceRules() { return kReferenceRules; }
 
 }  // namespace holdfast::schema

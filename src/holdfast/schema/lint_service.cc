@@ -167,7 +167,7 @@ void CheckImportCycle(const Model& model, const Report& report) {
   for (const auto& draft : model.services) finder.visit(draft.get());
 }
 
-constexpr LintRule kRules[] = {
+constexpr LintRule kServiceRules[] = {
     {"service-missing", "A package with resources has no (holdfast.service) option.",
      CheckServiceMissing},
     {"service-conflict", "Two files of one package have different (holdfast.service) options.",
@@ -183,6 +183,6 @@ constexpr LintRule kRules[] = {
 
 }  // namespace
 
-std::span<const LintRule> ServiceRules() { return kRules; }
+std::span<const LintRule> ServiceRules() { return kServiceRules; }
 
 }  // namespace holdfast::schema

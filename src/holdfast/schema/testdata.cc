@@ -325,4 +325,9 @@ std::unique_ptr<Schema> LoadTestSchema() {
   return *std::move(schema);
 }
 
+const Schema& TestSchema() {
+  static const std::unique_ptr<Schema> schema = LoadTestSchema();
+  return *schema;
+}
+
 }  // namespace holdfast::schema

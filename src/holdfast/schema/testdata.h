@@ -33,5 +33,7 @@ extern const std::string_view kTestProto;
 
 // The schema of kTestProto; aborts if it has a finding.
 [[nodiscard]] std::unique_ptr<Schema> LoadTestSchema();
+// The same, loaded once.
+[[nodiscard]] const Schema& TestSchema();
 
 }  // namespace holdfast::schema

@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/strings.h"
 #include "holdfast/env/manual_env.h"
@@ -32,10 +33,7 @@ namespace holdfast::server {
 
 using Json = nlohmann::json;
 
-inline const schema::Schema& TestSchema() {
-  static const std::unique_ptr<schema::Schema> schema = schema::LoadTestSchema();
-  return *schema;
-}
+using schema::TestSchema;
 
 inline Json ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;

@@ -1,3 +1,4 @@
+#include "holdfast/base/check.h"
 #include "holdfast/storage/engine_model.h"
 #include "holdfast/storage/sql/open.h"
 #include "holdfast/testing/covers.h"

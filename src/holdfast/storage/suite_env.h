@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "holdfast/base/check.h"
 #include "holdfast/env/manual_env.h"
 
 namespace holdfast::storage {

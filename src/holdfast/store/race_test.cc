@@ -1,6 +1,7 @@
 // Creators, updaters and deleters of one small graph at once, in many orders.
 #include <random>
 
+#include "holdfast/base/check.h"
 #include "holdfast/store/fault_engine.h"
 #include "holdfast/store/references.h"
 #include "holdfast/store/test_store.h"

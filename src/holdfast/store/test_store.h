@@ -28,10 +28,7 @@
 
 namespace holdfast::store {
 
-inline const schema::Schema& TestSchema() {
-  static const std::unique_ptr<schema::Schema> schema = schema::LoadTestSchema();
-  return *schema;
-}
+using schema::TestSchema;
 
 using storage::RowState;
 

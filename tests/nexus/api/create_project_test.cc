@@ -22,8 +22,6 @@ using ::testing::SizeIs;
 
 using Service = NetworkService;
 
-constexpr char kWeb[] = "organizations/acme/projects/web";
-constexpr char kVpc[] = "organizations/acme/projects/web/vpcs/default";
 // Project, VPC, router, two routes, gateway, subnet and three firewall rules.
 constexpr size_t kRowsOfAProject = 10;
 

@@ -16,8 +16,6 @@ using ::testing::SizeIs;
 
 using Service = NetworkService;
 
-constexpr char kWeb[] = "organizations/acme/projects/web";
-constexpr char kVpc[] = "organizations/acme/projects/web/vpcs/default";
 constexpr int kManyRules = 10'000;
 constexpr int kBatch = 500;
 

@@ -28,6 +28,10 @@ namespace holdfast::nexus {
 
 using Json = nlohmann::json;
 
+// What most tests create, and the VPC that comes with it.
+inline constexpr char kWeb[] = "organizations/acme/projects/web";
+inline constexpr char kVpc[] = "organizations/acme/projects/web/vpcs/default";
+
 // An answer: a status, and the message if it is OK.
 struct Answer {
   absl::Status status;

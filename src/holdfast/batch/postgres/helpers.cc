@@ -69,7 +69,7 @@ BEGIN
 END
 $hf$)";
 
-constexpr const char* kRehearsed = R"(
+constexpr const char* kRehearsal = R"(
 CREATE OR REPLACE FUNCTION holdfast_batch.rehearsed() RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $hf$
 BEGIN
@@ -96,7 +96,7 @@ const std::vector<std::string>& HelperStatements() {
       "CREATE SCHEMA IF NOT EXISTS holdfast_batch",
       kTagged,
       kFail,
-      kRehearsed,
+      kRehearsal,
       kKeys,
       "CREATE INDEX IF NOT EXISTS idempotency_made ON holdfast_batch.idempotency (made)",
       "CREATE TABLE IF NOT EXISTS holdfast_batch.version (version bigint PRIMARY KEY)",

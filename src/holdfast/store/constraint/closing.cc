@@ -26,10 +26,6 @@ constexpr size_t kPage = 100;
 // Batches that may be lost against other writers before the deletion gives up.
 constexpr int kMaxLosses = 50;
 
-bool GoesWithParent(const KindPlan& child, Force force) {
-  return force == Force::kYes || child.kind->on_parent_deleted != schema::ParentDeletion::kBlock;
-}
-
 // Has a row of this kind anything that would go with it?
 bool NeedsExpansion(const KindPlan& plan) {
   return !plan.child_kinds.empty() || (plan.incoming & kCascadeMask) != 0;

@@ -36,11 +36,11 @@ std::array<uint64_t, N> Words(const std::string& hash) {
   return words;
 }
 
+}  // namespace
+
 bool GoesWithParent(const KindPlan& child, Force force) {
   return force == Force::kYes || child.kind->on_parent_deleted != schema::ParentDeletion::kBlock;
 }
-
-}  // namespace
 
 Closure::Closure(const Plans& plans, storage::Snapshot& snapshot, ClosureOptions options,
                  WriteSet* set)

@@ -38,6 +38,9 @@ struct ClosureOptions {
 // Deeper levels of the tree are only counted.
 inline constexpr int kMaxTreeDepth = 64;
 
+// Does a child of this kind go when its parent does? Otherwise it blocks.
+[[nodiscard]] bool GoesWithParent(const KindPlan& child, Force force);
+
 class Closure {
  public:
   struct Doomed {

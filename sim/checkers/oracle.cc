@@ -61,6 +61,17 @@ void Collect(const pb::Message& message, const std::vector<schema::PathStep>& st
   }
 }
 
+// metadata.lifecycle.block_deletion
+bool IsProtected(const pb::Message& resource) {
+  const pb::Message* at = &resource;
+  for (const char* name : {"metadata", "lifecycle"}) {
+    const pb::FieldDescriptor* field = at->GetDescriptor()->FindFieldByName(name);
+    at = &at->GetReflection()->GetMessage(*at, field);
+  }
+  const pb::FieldDescriptor* field = at->GetDescriptor()->FindFieldByName("block_deletion");
+  return at->GetReflection()->GetBool(*at, field);
+}
+
 }  // namespace
 
 std::string MarkerOf(const pb::Message& resource) {
@@ -247,7 +258,10 @@ void Oracle::put(Row row) {
   const bool same_life = item.row.uid == row.uid && IsReadable(item.row.state);
   if (!before.empty()) item.last_references = before;
   unindex(key, item);
+  if (item.row.uid != row.uid) item.protected_since.reset();
   item.row = std::move(row);
+  if (item.row.state == RowState::kActive) item.leaving_since.reset();
+  if (item.row.state != RowState::kActive && !item.leaving_since) item.leaving_since = last_;
   index(key, item);
   for (const Reference& reference : item.references) {
     if (!same_life || before.count(reference) == 0) added_.emplace(key, reference);
@@ -300,6 +314,9 @@ void Oracle::read_body(const schema::Kind& kind, Item& item) {
     return;
   }
   item.marker = MarkerOf(*resource);
+  const bool is_protected = IsProtected(*resource);
+  if (!is_protected) item.protected_since.reset();
+  if (is_protected && !item.protected_since) item.protected_since = last_;
   if (!IsReadable(item.row.state)) return;
   for (const schema::ReferenceField& field : kind.references) {
     std::vector<std::string> names;
@@ -433,9 +450,25 @@ bool Oracle::may_go(const ResourceKey& key, const Item& item) const {
                      });
 }
 
+Revision Oracle::leave_begun(const ResourceKey& key, const Item& item) const {
+  Revision begun = item.leaving_since.value_or(last_);
+  const auto with = [&](const ResourceKey& other) {
+    const Item* found = find(other);
+    if (found != nullptr && found->leaving_since) begun = std::min(begun, *found->leaving_since);
+  };
+  const std::optional<ResourceKey> parent = kinds_.at(key.kind)->parent_of(key.name);
+  if (parent.has_value()) with(*parent);
+  for (const Reference& reference : item.last_references) with(reference.target);
+  return begun;
+}
+
 void Oracle::check_leaving(const ResourceKey& key, const Item& item) {
   const bool gone = item.row.state == RowState::kGone;
   if (gone && !may_go(key, item)) broken("unasked", "deleted, and nobody asked for it", {key});
+  // What is protected while something takes it along already comes too late.
+  if (gone && item.protected_since && *item.protected_since < leave_begun(key, item)) {
+    broken("protected", "deleted though it has block_deletion", {key});
+  }
   for (const auto& [source, on_delete] : inbound_[key]) {
     const Item* holder = find(source);
     if (holder == nullptr || !IsReadable(holder->row.state)) continue;

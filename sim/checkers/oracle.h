@@ -82,7 +82,9 @@ class Oracle {
     std::set<UniqueKey> unique;
     std::vector<storage::LimitKey> limits;
     std::string marker;
-    std::string last_round;  // GONE: the deletion that it went with
+    std::optional<Revision> protected_since;  // block_deletion was set then
+    std::optional<Revision> leaving_since;    // it hasn't been ACTIVE since
+    std::string last_round;                   // GONE: the deletion that it went with
     std::set<Reference> last_references;
   };
   struct Count {
@@ -122,6 +124,8 @@ class Oracle {
   [[nodiscard]] bool is_going(const ResourceKey& key) const;
   // Asked for, or with its parent, or with what it refers to.
   [[nodiscard]] bool may_go(const ResourceKey& key, const Item& item) const;
+  // When what it goes with, or else it itself, began to leave.
+  [[nodiscard]] Revision leave_begun(const ResourceKey& key, const Item& item) const;
   [[nodiscard]] std::vector<const Item*> children(const ResourceKey& key) const;
 
   // --- at rest ---

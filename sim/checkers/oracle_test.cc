@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "holdfast/storage/memory/memory_engine.h"
 #include "sim/clients/client.h"
 #include "sim/cluster/service.h"
@@ -136,6 +137,20 @@ TEST_F(OracleTest, SeesWhatNobodyAskedForGo) {
   oracle_.asked_to_delete(key("Vpc", "organizations/o/projects/p/vpcs/another"));
   commit({erasure("Instance", kInstance), take("Project", kProject, "Instance", -1)});
   EXPECT_EQ(rule(), "unasked");
+}
+
+TEST_F(OracleTest, SeesWhatIsProtectedGo) {
+  build();
+  const std::string name = absl::StrCat(kVpc, "/firewallRules/f");
+  const MessagePtr resource = make("FirewallRule", name);
+  Set(*resource, "metadata.lifecycle.block_deletion", 1);
+  storage::CreateRow creation;
+  creation.row = row("FirewallRule", *resource);
+  commit({std::move(creation)});
+  oracle_.asked_to_delete(key("FirewallRule", name));
+  EXPECT_EQ(rule(), "");
+  commit({erasure("FirewallRule", name)});
+  EXPECT_EQ(rule(), "protected");
 }
 
 TEST_F(OracleTest, LetsWhatOneDeletionHasClosedGoInAnyOrder) {

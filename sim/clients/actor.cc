@@ -81,7 +81,6 @@ MessagePtr Actor::request(const schema::Method& method) {
 
 void Actor::fill(pb::Message& request, const Write& write) {
   if (write.verb == Verb::kDelete) {
-    stage_.cluster.oracle().asked_to_delete({write.kind->name, ResourceName(write.name)});
     Set(request, "name", write.name);
     if (!write.plan_digest.empty()) Set(request, "plan_digest", write.plan_digest);
     if (!write.etag.empty()) Set(request, "etag", write.etag);
@@ -95,6 +94,11 @@ void Actor::fill(pb::Message& request, const Write& write) {
     Set(request, absl::StrCat(write.kind->singular, "_id"), id);
   }
   for (const std::string& path : write.mask) Set(request, "update_mask.paths", path);
+}
+
+void Actor::announce(const Write& write) {
+  if (write.verb != Verb::kDelete) return;
+  stage_.cluster.oracle().asked_to_delete({write.kind->name, ResourceName(write.name)});
 }
 
 void Actor::tell(const Write& write, const pb::Message* resource, const Answer& answer) {
@@ -116,6 +120,7 @@ Task<Answer> Actor::write(const Write& write) {
   const schema::Method& method = this->method(write.verb, write.kind);
   const MessagePtr message = request(method);
   fill(*message, write);
+  announce(write);
   if (world().chance(0.3)) Set(*message, "request_id", "once-" + marker());
   Answer answer = co_await client_.call(method, *message, Repeatable::kNo);
   if (answer.done()) tell(write, answer.message.get(), answer);
@@ -123,10 +128,22 @@ Task<Answer> Actor::write(const Write& write) {
   co_return answer;
 }
 
+Task<Answer> Actor::rehearse(const Write& write) {
+  const schema::Method& method = this->method(write.verb, write.kind);
+  const MessagePtr message = request(method);
+  fill(*message, write);
+  Set(*message, "validate_only", 1);
+  tell_refused(write);
+  Answer answer = co_await client_.call(method, *message, Repeatable::kYes);
+  if (answer.done()) world().hit("rehearsal: done");
+  co_return answer;
+}
+
 Task<Answer> Actor::insist(const Write& write, std::string request_id) {
   const schema::Method& method = this->method(write.verb, write.kind);
   const MessagePtr message = request(method);
   fill(*message, write);
+  announce(write);
   Set(*message, "request_id", request_id);
   Answer answer = co_await client_.insist(method, *message, kAttempts);
   // What was answered to an earlier request is no news.
@@ -153,6 +170,7 @@ Task<Answer> Actor::transact(const std::vector<Write>& writes) {
                        : write.verb == Verb::kUpdate ? "update_"
                                                      : "delete_";
     fill(Sub(Sub(*message, "operations"), absl::StrCat(verb, write.kind->singular)), write);
+    announce(write);
   }
   if (world().chance(0.3)) Set(*message, "request_id", "once-" + marker());
   Answer answer = co_await client_.call(method, *message, Repeatable::kNo);

@@ -58,6 +58,9 @@ class Actor {
 
   // One attempt.
   Task<Answer> write(const Write& write);
+  // Asks only whether it would be done (validate_only): it must have no effect, whatever is
+  // answered.
+  Task<Answer> rehearse(const Write& write);
   // With a request_id: attempts until there is an answer that says something.
   Task<Answer> insist(const Write& write, std::string request_id);
   // Until it is done: for what must be there before a run begins.
@@ -77,6 +80,8 @@ class Actor {
   [[nodiscard]] const schema::Method& method(schema::Verb verb, const schema::Kind* kind);
   [[nodiscard]] MessagePtr request(const schema::Method& method);
   void fill(google::protobuf::Message& request, const Write& write);
+  // Before it is asked for.
+  void announce(const Write& write);
   void tell(const Write& write, const google::protobuf::Message* resource, const Answer& answer);
   void tell_refused(const Write& write);
 

@@ -11,6 +11,10 @@ namespace {
 constexpr const char* kSuite = "suites/small";
 constexpr uint64_t kPackages = 14;
 constexpr uint64_t kSources = 4;
+// Nobody depends on data, and many recommend it: its source can go with all of it at once, and
+// clears what outside refers to it.
+constexpr uint64_t kData = 6;
+constexpr const char* kDataSource = "suites/small/sources/data";
 
 }  // namespace
 
@@ -20,6 +24,10 @@ std::string ArchiveGraph::package() {
 
 std::string ArchiveGraph::source() {
   return absl::StrCat(kSuite, "/sources/", actor().any("src", kSources));
+}
+
+std::string ArchiveGraph::data() {
+  return absl::StrCat(kSuite, "/packages/", actor().any("data", kData));
 }
 
 Task<void> ArchiveGraph::setup() {
@@ -36,6 +44,16 @@ void ArchiveGraph::refer(Write& write) {
   if (world().chance(0.8)) Set(*write.resource, "source", source());
   for (uint64_t i = world().below(3); i > 0; --i) Set(*write.resource, "depends", package());
   if (world().chance(0.4)) Set(*write.resource, "recommends", package());
+  if (world().chance(0.4)) Set(*write.resource, "recommends", data());
+}
+
+Task<void> ArchiveGraph::create_data() {
+  std::vector<Write> writes;
+  if (world().chance(0.5)) writes.push_back(actor().create("SourcePackage", kDataSource));
+  writes.push_back(actor().create("Package", data()));
+  Set(*writes.back().resource, "source", kDataSource);
+  Set(*writes.back().resource, "description", actor().marker());
+  co_await actor().transact(writes);
 }
 
 // Alone, or several that depend on each other in a circle.
@@ -54,15 +72,18 @@ Task<void> ArchiveGraph::create() {
 }
 
 Task<void> ArchiveGraph::erase() {
-  const Write write = world().chance(0.6) ? actor().erase("Package", package())
-                                          : actor().erase("SourcePackage", source());
+  Write write = actor().erase("Package", package());
+  if (world().chance(0.4)) write = actor().erase("SourcePackage", source());
+  if (world().chance(0.2)) write = actor().erase("SourcePackage", kDataSource);
   co_await actor().write(write);
 }
 
 Task<void> ArchiveGraph::step() {
   const uint64_t choice = world().below(100);
-  if (choice < 30) {
+  if (choice < 20) {
     co_await create();
+  } else if (choice < 30) {
+    co_await create_data();
   } else if (choice < 50) {
     Write write = actor().update("Package", package());
     refer(write);

@@ -17,8 +17,10 @@ class ArchiveGraph final : public Workload {
  private:
   [[nodiscard]] std::string package();
   [[nodiscard]] std::string source();
+  [[nodiscard]] std::string data();
   void refer(Write& write);
   Task<void> create();
+  Task<void> create_data();
   Task<void> erase();
 };
 

@@ -84,9 +84,18 @@ Task<void> Churn::setup() {
   co_await actor().must(organization);
 }
 
+// Now and then only to see whether it would be done.
+Task<void> Churn::send(const Write& write) {
+  if (world().chance(0.1)) {
+    co_await actor().rehearse(write);
+  } else {
+    co_await actor().write(write);
+  }
+}
+
 Task<void> Churn::create() {
   const Write write = any_create();
-  co_await actor().write(write);
+  co_await send(write);
 }
 
 // An update is a create's resource over what is there.
@@ -99,8 +108,9 @@ Task<void> Churn::update() {
     if (!before.done()) co_return;
     Set(*write.resource, "metadata.etag", FactsOf(*before.message).etag);
   }
+  if (world().chance(0.1)) Set(*write.resource, "metadata.lifecycle.block_deletion", 1);
   write.mask = {"*"};
-  co_await actor().write(write);
+  co_await send(write);
 }
 
 Task<void> Churn::erase() {
@@ -108,7 +118,7 @@ Task<void> Churn::erase() {
   Write write = actor().erase(kind, any_name(kind));
   write.force = world().chance(0.5);
   if (world().chance(0.2)) co_await actor().look(schema::Verb::kExplainDelete, write.name);
-  co_await actor().write(write);
+  co_await send(write);
 }
 
 Task<void> Churn::transact() {

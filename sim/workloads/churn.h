@@ -19,6 +19,7 @@ class Churn final : public Workload {
   [[nodiscard]] std::string vpc();
   [[nodiscard]] std::string any_name(const std::string& kind);
   [[nodiscard]] Write any_create();
+  Task<void> send(const Write& write);
   Task<void> create();
   Task<void> update();
   Task<void> erase();

@@ -76,7 +76,9 @@ Task<void> LargeDeletion::disturb(std::string vpc) {
       Write write = actor().update("FirewallRule",
                                    absl::StrCat(vpc, "/firewallRules/", actor().any("f", kRules)));
       Set(*write.resource, "ports", actor().marker());
-      write.mask = {"ports"};
+      // A single one of all rules stands against the deletion, until the next update of it.
+      if (world().chance(0.01)) Set(*write.resource, "metadata.lifecycle.block_deletion", 1);
+      write.mask = {"ports", "metadata.lifecycle.block_deletion"};
       co_await actor().write(write);
     }
   }
@@ -91,6 +93,7 @@ Task<void> LargeDeletion::erase(std::string vpc) {
   const Answer answer = co_await actor().write(write);
   if (answer.done()) world().hit("deletion: done");
   if (ReasonOf(answer.status) == Reason::kDeleteBlocked) world().hit("deletion: refused");
+  if (ReasonOf(answer.status) == Reason::kDeletionProtected) world().hit("deletion: protected");
 }
 
 Task<void> LargeDeletion::step() {

@@ -223,6 +223,32 @@ TEST_P(CrashedDeletes, TouchNoMoreRowsInABatchThanAllowed) {
 class LateDeletes : public OnEveryEngine {};
 INSTANTIATE_TEST_SUITE_P(Engines, LateDeletes, EveryEngine(), EngineName);
 
+// All commits are slow, and before each another node looks for what was abandoned.
+TEST_P(LateDeletes, MayTakeLongerThanOthersWait) {
+  World world(GetParam());
+  TestStore& store = world.store;
+  ManualEnv& env = store.env();
+  world.fault->share();
+  const auto other =
+      BuildStore(env, TestSchema(), *TestSchema().services()[0], store.engine(), store.hooks(), {});
+  const std::function<Task<void>()> look = [&]() -> Task<void> {
+    co_await env.sleep(Seconds(9));
+    EXPECT_TRUE((co_await other->run_duties()).ok());
+    world.fault->before_commit(look);
+  };
+  const Timestamp start = env.clock().now();
+  std::optional<Timestamp> decided;
+  world.fault->watch([&](const storage::Batch& batch) {
+    if (batch.label.ends_with(".delete")) decided = env.clock().now();
+  });
+  world.fault->before_commit(look);
+  const absl::Status status = store.apply(Delete("projects/p"));
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  EXPECT_FALSE(store.exists("projects/p"));
+  ASSERT_TRUE(decided.has_value());
+  EXPECT_GT(*decided - start, StoreOptions().closing_patience);
+}
+
 TEST_P(LateDeletes, AreRefusedWithNothingChangedOrGoOnInTheBackground) {
   HF_COVERS("T7");
   int refused = 0;

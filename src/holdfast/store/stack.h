@@ -21,10 +21,10 @@ struct StoreOptions {
   size_t max_sorted = kDefaultMaxSorted;
   // How often a write that lost against others is tried again.
   int max_attempts = 8;
-  // How long another node may take to decide a deletion before run_duties() gives it up in its
-  // place, by wall clocks: too early costs it a CONFLICT, nothing else, but a closure that takes
-  // longer to close can't be deleted then. Where no other process writes (Engine::writers()), what
-  // this one isn't at was left by a crash, and nobody waits.
+  // How long a node that is closing what a deletion takes along may be silent before another one's
+  // run_duties() gives the deletion up in its place, by wall clocks: too early costs it a CONFLICT,
+  // nothing else. It says three times in this time that it is at it. Where no other process writes
+  // (Engine::writers()), what this one isn't at was left by a crash, and nobody waits.
   Duration closing_patience = Seconds(30);
   // Cached resources, by bytes of their bodies; 0: no cache.
   size_t cache_bytes = 16 << 20;

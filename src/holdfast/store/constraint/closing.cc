@@ -55,13 +55,40 @@ Closing::Closing(Env& env, storage::Engine& engine, const Plans& plans, const Ch
       round_(std::move(round)),
       force_(ForceOf(round_)),
       options_(std::move(options)),
-      started_(env.clock().now()) {}
+      started_(env.clock().now()),
+      renewed_(env.clock().monotonic()) {}
 
-absl::Status Closing::check_time() {
-  if (!options_.deadline.has_value() || env_.clock().monotonic() < *options_.deadline) {
-    return absl::OkStatus();
+Task<absl::Status> Closing::go_on() {
+  const Duration now = env_.clock().monotonic();
+  if (options_.deadline.has_value() && now >= *options_.deadline) {
+    co_return DeadlineExceeded("closing what goes with the resource");
   }
-  return DeadlineExceeded("closing what goes with the resource");
+  if (now.value() - renewed_.value() < options_.renewal.value()) co_return absl::OkStatus();
+  renewed_ = now;
+  absl::Status status = co_await renew();
+  co_return status;
+}
+
+Task<absl::Status> Closing::renew() {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
+  std::vector<ResourceKey> keys{root_.key};
+  HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<Row>> rows,
+                         co_await snapshot->get(std::move(keys), storage::Fields::kShadow));
+  if (!rows[0].has_value()) co_return Conflict(root_.key);
+  storage::Batch batch;
+  batch.label = absl::StrCat(root_.key.kind.str(), ".close");
+  // What it waits for only this round changes, one batch after the other.
+  batch.add(storage::SetState{.key = root_.key,
+                              .uid = root_.row->uid,
+                              .from_states = StateMask(RowState::kClosing),
+                              .from_round = round_,
+                              .to = RowState::kClosing,
+                              .round = round_,
+                              .pending = rows[0]->pending,
+                              .delete_time = env_.clock().now()},
+            Handled());
+  HF_CO_ASSIGN_OR_RETURN(const bool renewed, co_await CommitGuarded(engine_, std::move(batch)));
+  co_return renewed ? absl::OkStatus() : Conflict(root_.key);
 }
 
 bool Closing::must_close(const KindPlan& plan) const {
@@ -72,7 +99,7 @@ Task<absl::Status> Closing::close() {
   HF_CO_ASSIGN_OR_RETURN(const bool closed, co_await close_root());
   if (!closed) co_return Conflict(root_.key);
   for (bool more = true; more;) {
-    HF_CO_RETURN_IF_ERROR(check_time());
+    HF_CO_RETURN_IF_ERROR(co_await go_on());
     HF_CO_ASSIGN_OR_RETURN(more, co_await expand_page());
   }
   HF_CO_RETURN_IF_ERROR(co_await check_blockers());
@@ -135,7 +162,7 @@ Task<absl::Status> Closing::expand(Snapshot& snapshot, const Row& row) {
                                .to = RowState::kClosing,
                                .round = round_,
                                .pending = row.pending & ~storage::kPendingExpand,
-                               .delete_time = row.delete_time});
+                               .delete_time = env_.clock().now()});
   co_return absl::OkStatus();
 }
 
@@ -145,7 +172,7 @@ Task<absl::Status> Closing::take_children(Snapshot& snapshot, const Row& row) {
   if (scan.kinds.empty()) co_return absl::OkStatus();
   scan.name_prefix = row.key.name.str() + "/";
   do {
-    HF_CO_RETURN_IF_ERROR(check_time());
+    HF_CO_RETURN_IF_ERROR(co_await go_on());
     HF_CO_ASSIGN_OR_RETURN(storage::ScanPage page, co_await snapshot.scan(scan));
     for (const Row& child : page.rows) {
       HF_CO_RETURN_IF_ERROR(take(child));
@@ -163,7 +190,7 @@ Task<absl::Status> Closing::take_referrers(Snapshot& snapshot, const Row& row) {
   query.limit = kPage;
   if (query.behaviors == 0) co_return absl::OkStatus();
   do {
-    HF_CO_RETURN_IF_ERROR(check_time());
+    HF_CO_RETURN_IF_ERROR(co_await go_on());
     HF_CO_ASSIGN_OR_RETURN(storage::InboundPage page, co_await snapshot.inbound(query));
     std::vector<ResourceKey> keys;
     for (const Edge& edge : page.edges) keys.push_back(edge.source);
@@ -222,6 +249,7 @@ Task<absl::Status> Closing::flush() {
     batch_ = {};
     co_return absl::OkStatus();
   }
+  HF_CO_RETURN_IF_ERROR(co_await go_on());
   batch_.label = absl::StrCat(root_.key.kind.str(), ".close");
   // Members are closed only while the root is: a round that was given up gets no new ones.
   batch_.add(storage::RequireRow{.key = root_.key,
@@ -257,7 +285,7 @@ Task<absl::Status> Closing::check_blockers() {
                            .after = std::nullopt,
                            .limit = kPage};
   do {
-    HF_CO_RETURN_IF_ERROR(check_time());
+    HF_CO_RETURN_IF_ERROR(co_await go_on());
     HF_CO_ASSIGN_OR_RETURN(storage::ScanPage page, co_await snapshot->duties(query));
     for (const Row& row : page.rows) {
       HF_CO_RETURN_IF_ERROR(co_await check_row(*snapshot, row));

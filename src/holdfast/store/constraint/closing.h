@@ -20,6 +20,8 @@ namespace holdfast::store {
 struct ClosingOptions {
   size_t max_batch_ops = 500;
   std::optional<Duration> deadline;
+  // How often the root says that somebody is at it, so that no other node gives the round up.
+  Duration renewal = Seconds(10);
   // Exactly this plan, or nothing.
   std::string plan_digest;
 };
@@ -43,9 +45,11 @@ class Closing {
   // A row that would go, as it is now.
   [[nodiscard]] absl::Status take(const storage::Row& row);
   [[nodiscard]] bool must_close(const KindPlan& plan) const;
-  [[nodiscard]] absl::Status check_time();
 
   Task<absl::StatusOr<bool>> close_root();
+  // Before each page and batch: is there time left? Renews the root's time when that is due.
+  Task<absl::Status> go_on();
+  Task<absl::Status> renew();
   // One page of rows that haven't been expanded. False: there are none.
   Task<absl::StatusOr<bool>> expand_page();
   Task<absl::Status> expand(storage::Snapshot& snapshot, const storage::Row& row);
@@ -69,6 +73,7 @@ class Closing {
   const Force force_;
   const ClosingOptions options_;
   const Timestamp started_;
+  Duration renewed_;  // by the clock that never goes back
 
   // Of the page at hand: rows that are in a batch already, the batch, and whether one was lost.
   std::set<ResourceKey> taken_;

@@ -38,6 +38,7 @@ Task<Deletions::Attempt> Deletions::attempt(WriteSet& set) {
   Closing closing(env_, engine_, plans_, root, round,
                   {.max_batch_ops = options_.max_batch_ops,
                    .deadline = set.request().deadline,
+                   .renewal = Duration(options_.closing_patience.value() / 3),
                    .plan_digest = set.request().ops[0].plan_digest});
   absl::Status status = co_await closing.close();
   absl::StatusOr<Revision> decided = Revision();

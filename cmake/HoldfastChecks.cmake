@@ -41,6 +41,7 @@ if(NOT HF_FUZZ)
     list(APPEND units ${unit})
   endforeach()
   add_library(headers OBJECT EXCLUDE_FROM_ALL ${units})
+  set_target_properties(headers PROPERTIES UNITY_BUILD OFF)
   target_compile_options(headers PRIVATE -O0 -g0)
   get_property(modules GLOBAL PROPERTY HF_MODULES)
   target_link_libraries(headers PRIVATE hf_warnings ${modules} GTest::gtest hf_grpc

@@ -15,6 +15,9 @@ namespace holdfast::batch::postgres {
 namespace {
 
 constexpr const char* kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+// Sessions that a snapshot may find lost before it gives up: of those that nobody used for a while
+// the server may have ended some.
+constexpr int kMaxSessions = 3;
 
 // A session for one snapshot alone.
 class Lease final : public Claim {
@@ -119,11 +122,30 @@ class Transaction {
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// Waits for a session if all are in use.
+Task<absl::StatusOr<std::shared_ptr<Transaction>>> Begin(const SnapshotSource& source) {
+  const auto lease = std::make_shared<Lease>();  // shared with the pool while it waits
+  source.pool->acquire(lease);
+  co_await lease->done().wait();
+  if (lease->connection() == nullptr) {
+    co_return MakeError(Reason::kDatabaseUnavailable, lease->why());
+  }
+  auto transaction = std::make_shared<Transaction>(source.pool, lease->connection(),
+                                                   source.env.clock().monotonic());
+  Transaction::Watch(source.env, source.max_idle, source.max_life, transaction);
+  co_return transaction;
+}
+
+// Was the session lost, whatever the server did of it?
+bool WasLost(const std::optional<Failure>& failure) {
+  return failure.has_value() && (failure->failure_class == FailureClass::kAmbiguous ||
+                                 failure->failure_class == FailureClass::kUnavailable);
+}
+
 class Snapshot final : public ReadSnapshot {
  public:
-  Snapshot(Env& env, std::shared_ptr<StatementCache> statements,
-           std::shared_ptr<Transaction> transaction)
-      : env_(env), statements_(std::move(statements)), transaction_(std::move(transaction)) {}
+  Snapshot(SnapshotSource source, std::shared_ptr<Transaction> transaction)
+      : source_(std::move(source)), transaction_(std::move(transaction)) {}
 
   Task<absl::StatusOr<std::vector<Row>>> query(std::string_view sql, Row binds,
                                                size_t max_rows) override {
@@ -138,21 +160,14 @@ class Snapshot final : public ReadSnapshot {
                                                                  std::vector<Row> binds,
                                                                  size_t max_rows) override {
     if (binds.empty()) co_return std::vector<std::vector<Row>>();
-    const std::shared_ptr<Connection> connection = transaction_->use(env_.clock().monotonic());
-    if (connection == nullptr) {
-      co_return MakeError(Reason::kDatabaseUnavailable,
-                          "the snapshot wasn't used, or has lived, for too long");
-    }
-    const std::shared_ptr<const Statement> statement = statements_->get(LimitRows(sql, max_rows));
-    std::vector<QueryRun::Query> queries;
     const bool first = !std::exchange(begun_, true);
-    if (first) queries.push_back({nullptr, kBegin, nullptr});
-    for (const Row& row : binds) queries.push_back({statement, "", &row});
-    const auto run = std::make_shared<QueryRun>(std::move(queries));
-    co_await Run::Over(run, connection);
-    // Without its BEGIN it is no snapshot.
-    if (first && run->failure().has_value() && run->failure()->step == 0) transaction_->end();
-    transaction_->done();
+    const auto statement = source_.statements->get(LimitRows(sql, max_rows));
+    HF_CO_ASSIGN_OR_RETURN(std::shared_ptr<QueryRun> run, co_await ask(statement, binds, first));
+    // Nothing was read yet: on another session it is as good a snapshot.
+    for (int lost = 1; first && WasLost(run->failure()) && lost < kMaxSessions; ++lost) {
+      HF_CO_ASSIGN_OR_RETURN(transaction_, co_await Begin(source_));
+      HF_CO_ASSIGN_OR_RETURN(run, co_await ask(statement, binds, first));
+    }
     if (run->failure().has_value()) co_return ToStatus(*run->failure(), ForMessage(sql));
     std::vector<std::vector<Row>> results = std::move(run->rows());
     if (first) results.erase(results.begin());
@@ -163,26 +178,36 @@ class Snapshot final : public ReadSnapshot {
   }
 
  private:
-  Env& env_;
-  const std::shared_ptr<StatementCache> statements_;  // shared with the database
-  const std::shared_ptr<Transaction> transaction_;    // shared with the timer that ends it
+  Task<absl::StatusOr<std::shared_ptr<QueryRun>>> ask(std::shared_ptr<const Statement> statement,
+                                                      const std::vector<Row>& binds, bool first) {
+    std::vector<QueryRun::Query> queries;
+    if (first) queries.push_back({nullptr, kBegin, nullptr});
+    for (const Row& row : binds) queries.push_back({statement, "", &row});
+    auto run = std::make_shared<QueryRun>(std::move(queries));
+    const std::shared_ptr<Transaction> transaction = transaction_;
+    const auto connection = transaction->use(source_.env.clock().monotonic());
+    if (connection == nullptr) {
+      co_return MakeError(Reason::kDatabaseUnavailable,
+                          "the snapshot wasn't used, or has lived, for too long");
+    }
+    co_await Run::Over(run, connection);
+    // Without its BEGIN it is no snapshot.
+    if (first && run->failure().has_value() && run->failure()->step == 0) transaction->end();
+    transaction->done();
+    co_return run;
+  }
+
+  const SnapshotSource source_;               // shared with the database
+  std::shared_ptr<Transaction> transaction_;  // shared with the timer that ends it
   bool begun_ = false;
 };
 
 }  // namespace
 
 Task<absl::StatusOr<std::unique_ptr<ReadSnapshot>>> TakeSnapshot(SnapshotSource source) {
-  const auto lease = std::make_shared<Lease>();  // shared with the pool while it waits
-  source.pool->acquire(lease);
-  co_await lease->done().wait();
-  if (lease->connection() == nullptr) {
-    co_return MakeError(Reason::kDatabaseUnavailable, lease->why());
-  }
-  auto transaction = std::make_shared<Transaction>(source.pool, lease->connection(),
-                                                   source.env.clock().monotonic());
-  Transaction::Watch(source.env, source.max_idle, source.max_life, transaction);
+  HF_CO_ASSIGN_OR_RETURN(auto transaction, co_await Begin(source));
   std::unique_ptr<ReadSnapshot> snapshot =
-      std::make_unique<Snapshot>(source.env, source.statements, std::move(transaction));
+      std::make_unique<Snapshot>(std::move(source), std::move(transaction));
   co_return snapshot;
 }
 

@@ -12,7 +12,7 @@ using Outcome = ListTransaction::Outcome;
 // How many the late ones wait for, about.
 constexpr uint64_t kSteps = 30;
 
-void Read(ListAccess& access, std::map<std::string, std::vector<uint64_t>>& from) {
+void ReadOne(ListAccess& access, std::map<std::string, std::vector<uint64_t>>& from) {
   if (access.read.has_value()) access.read = from[access.key];
 }
 
@@ -78,9 +78,9 @@ void ListStore::step(Call& call) {
 void ListStore::access(Call& call, ListAccess& access) {
   if (options_.isolation == ListIsolation::kSnapshot) {
     if (!call.snapshot.has_value()) call.snapshot = lists_;
-    Read(access, *call.snapshot);
+    ReadOne(access, *call.snapshot);
   } else if (options_.isolation != ListIsolation::kSerializable) {
-    Read(access, lists_);
+    ReadOne(access, lists_);
   }
   if (options_.isolation == ListIsolation::kReadUncommitted) append(access);
 }
@@ -104,7 +104,7 @@ void ListStore::commit(Call& call) {
 
 void ListStore::execute(const Call& call) {
   for (ListAccess& access : accesses(call)) {
-    if (options_.isolation == ListIsolation::kSerializable) Read(access, lists_);
+    if (options_.isolation == ListIsolation::kSerializable) ReadOne(access, lists_);
     append(access);
   }
 }

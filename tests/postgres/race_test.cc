@@ -331,8 +331,8 @@ bool CloseUnderLoad(Arena& arena, const std::string& vpc) {
   }
   tasks.push_back(Close(arena.env(), arena.engine(), vpc, lockers, closed));
   arena.env().run_all(std::move(tasks));
-  // How many they do until the mark's batch gets its turn is up to the machine (3,600 were seen); one
-  // that waited for them to leave the row alone would wait for most of all.
+  // How many they do until the mark's batch gets its turn is up to the machine (3,600 were seen);
+  // one that waited for them to leave the row alone would wait for most of all.
   EXPECT_LE(lockers.rounds_after_close, kEnough * kLockers / 4) << "closing starves";
   return closed.visible == lockers.made;
 }

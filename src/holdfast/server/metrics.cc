@@ -22,7 +22,7 @@ std::string Braced(const std::string& labels) {
   return labels.empty() ? "" : absl::StrCat("{", labels, "}");
 }
 
-std::string Seconds(int64_t microseconds) {
+std::string InSeconds(int64_t microseconds) {
   return absl::StrCat(static_cast<double>(microseconds) / 1e6);
 }
 
@@ -84,11 +84,11 @@ void Metrics::AppendHistogram(std::string& out, const std::string& name, const s
   for (size_t i = 0; i <= Histogram::kBounds.size(); ++i) {
     below += histogram.buckets_[i].load(std::memory_order_relaxed);
     const std::string bound =
-        i < Histogram::kBounds.size() ? Seconds(Histogram::kBounds[i]) : "+Inf";
+        i < Histogram::kBounds.size() ? InSeconds(Histogram::kBounds[i]) : "+Inf";
     absl::StrAppend(&out, name, "_bucket{", labels, comma, "le=\"", bound, "\"} ", below, "\n");
   }
   absl::StrAppend(&out, name, "_sum", Braced(labels), " ",
-                  Seconds(histogram.sum_.load(std::memory_order_relaxed)), "\n");
+                  InSeconds(histogram.sum_.load(std::memory_order_relaxed)), "\n");
   // The buckets' own total: scrapers want it to equal the last bucket.
   absl::StrAppend(&out, name, "_count", Braced(labels), " ", below, "\n");
 }

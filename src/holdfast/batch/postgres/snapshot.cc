@@ -18,6 +18,8 @@ constexpr const char* kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 // Sessions that a snapshot may find lost before it gives up: of those that nobody used for a while
 // the server may have ended some.
 constexpr int kMaxSessions = 3;
+// A session that was dead before says so at once. One that is silent has cost its time already.
+constexpr Duration kAtOnce = Seconds(1);
 
 // A session for one snapshot alone.
 class Lease final : public Claim {
@@ -161,10 +163,13 @@ class Snapshot final : public ReadSnapshot {
                                                                  size_t max_rows) override {
     if (binds.empty()) co_return std::vector<std::vector<Row>>();
     const bool first = !std::exchange(begun_, true);
+    const Duration start = source_.env.clock().monotonic();
     const auto statement = source_.statements->get(LimitRows(sql, max_rows));
     HF_CO_ASSIGN_OR_RETURN(std::shared_ptr<QueryRun> run, co_await ask(statement, binds, first));
     // Nothing was read yet: on another session it is as good a snapshot.
     for (int lost = 1; first && WasLost(run->failure()) && lost < kMaxSessions; ++lost) {
+      const int64_t took = source_.env.clock().monotonic().value() - start.value();
+      if (took > kAtOnce.value()) break;
       HF_CO_ASSIGN_OR_RETURN(transaction_, co_await Begin(source_));
       HF_CO_ASSIGN_OR_RETURN(run, co_await ask(statement, binds, first));
     }

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo check format lint requirements sim mutate bench bench-batch bench-api fuzz check-sanitizers build-times fresh clean
+.PHONY: help run demo check format lint requirements sim model mutate bench bench-batch bench-api fuzz check-sanitizers build-times fresh clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ sim:  ## simulate SEEDS (1000) clusters, broken on purpose
 	@tools/setup check
 	@tools/build release sim
 	@tools/sim --seeds $(or $(SEEDS),1000) --jobs $(or $(JOBS),$(shell nproc)) $(if $(FIRST),--first $(FIRST))
+
+model:  ## check the model of the protocol between deployments (Spin), and each of its rules left out
+	@tools/setup check
+	@tools/model
 
 mutate:  ## plant bugs into the product: the simulator must find each
 	@tools/setup check

@@ -4,7 +4,8 @@
 #             [TEST_DEPS <modules>...] [TEST_LIBS <libraries>...] [TEST_TIMEOUT <seconds>])
 #   hf_program(<name> [TOOL] [DEPS <modules>...] [LIBS <libraries>...])   TOOL: for us, not part of `demo`
 #   hf_test(<name> [DEPS <modules>...] [LIBS <libraries>...] [LABEL <label>] [TIMEOUT <seconds>])
-#   hf_script_test(<name> COMMAND <words>... [LABEL <label>] [TIMEOUT <seconds>])
+#   hf_script_test(<name> [PARALLEL] COMMAND <words>... [LABEL <label>] [TIMEOUT <seconds>])
+#                                                PARALLEL: measures nothing, runs beside others
 #
 # All of them take the files of the folder they are called from, by name: x_test.cc is a test,
 # x_fuzz.cc a libFuzzer target, x_bench.cc a benchmark, any other x.cc product code.
@@ -166,7 +167,7 @@ function(hf_program name)
   hf_companions(${name} ${library} 9)
 endfunction()
 
-# A test binary that belongs to no module (tests/conformance): every *_test.cc of the folder.
+# A test binary that belongs to no module: every *_test.cc of the folder.
 function(hf_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "DEPS;LIBS" ${ARGN})
   if(HF_FUZZ)
@@ -176,7 +177,7 @@ function(hf_test name)
     set(arg_TIMEOUT 300)
   endif()
   if(NOT arg_LABEL)
-    set(arg_LABEL conformance)
+    set(arg_LABEL unit)
   endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   if(sources)
@@ -188,7 +189,7 @@ endfunction()
 # A test in another language. It finds the programs in $HOLDFAST_BIN and npm packages through
 # $NODE_PATH, and writes "R5<TAB>what it proved" lines to a file in $HOLDFAST_REQUIREMENTS_DIR.
 function(hf_script_test name)
-  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
+  cmake_parse_arguments(arg "PARALLEL" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
   if(HF_FUZZ)
     return()
   endif()
@@ -200,6 +201,8 @@ function(hf_script_test name)
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   hf_test_environment(${name} ${arg_LABEL} ${arg_TIMEOUT})
-  # They start servers and measure: alone on the machine, or the figures mean nothing.
-  set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  if(NOT arg_PARALLEL)
+    # They start servers and measure: alone on the machine, or the figures mean nothing.
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
 endfunction()

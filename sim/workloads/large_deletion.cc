@@ -10,10 +10,13 @@ namespace holdfast::sim {
 namespace {
 
 constexpr const char* kProject = "organizations/large/projects/p";
+// Has instances in the subnets of the other one, and is deleted now and then, too.
+constexpr const char* kTenant = "organizations/large/projects/tenant";
 constexpr uint64_t kVpcs = 3;
 constexpr int kRules = 24;
 constexpr int kRulesAtOnce = 12;
 constexpr uint64_t kSubnets = 6;
+constexpr int kRoutes = 4;  // to the first subnet, with which they go
 
 std::string Subnet(const std::string& vpc, uint64_t i) {
   return absl::StrCat(vpc, "/subnets/s", i);
@@ -46,13 +49,21 @@ Task<void> LargeDeletion::build(std::string vpc) {
   for (uint64_t i = 1; i <= kSubnets; ++i) {
     subnets.push_back(actor().create("Subnet", Subnet(vpc, i)));
     Set(*subnets.back().resource, "ipv4_range", absl::StrCat("10.", i, ".0.0/24"));
+    Set(*subnets.back().resource, "router", absl::StrCat(vpc, "/routers/system"));
+  }
+  for (int i = 1; i <= kRoutes; ++i) {
+    const std::string name = absl::StrCat(vpc, "/routers/system/routes/r", i);
+    subnets.push_back(actor().create("Route", name));
+    Set(*subnets.back().resource, "destination", absl::StrCat("10.100.", i, ".0/24"));
+    Set(*subnets.back().resource, "subnet", Subnet(vpc, 1));
   }
   co_await actor().transact(subnets);
 }
 
 // What stands against the deletion, or hangs below it.
 Task<void> LargeDeletion::disturb(std::string vpc) {
-  const std::string instance = absl::StrCat(kProject, "/instances/", actor().any("i", 3));
+  const char* project = world().chance(0.5) ? kProject : kTenant;
+  const std::string instance = absl::StrCat(project, "/instances/", actor().any("i", 3));
   switch (world().below(4)) {
     case 0: {
       Write write = actor().create("Instance", instance);
@@ -86,14 +97,26 @@ Task<void> LargeDeletion::disturb(std::string vpc) {
 
 Task<void> LargeDeletion::erase(std::string vpc) {
   Write write = actor().erase("Vpc", vpc);
+  if (world().chance(0.3)) write = actor().erase("Subnet", Subnet(vpc, 1));
   if (world().chance(0.3)) {
-    const Answer plan = co_await actor().look(schema::Verb::kExplainDelete, vpc);
+    const Answer plan = co_await actor().look(schema::Verb::kExplainDelete, write.name);
     if (plan.done()) write.plan_digest = Get(*plan.message, "plan_digest");
   }
   const Answer answer = co_await actor().write(write);
   if (answer.done()) world().hit("deletion: done");
   if (ReasonOf(answer.status) == Reason::kDeleteBlocked) world().hit("deletion: refused");
   if (ReasonOf(answer.status) == Reason::kDeletionProtected) world().hit("deletion: protected");
+}
+
+// By a plan: all of it is closed, the instances too, which may stand against another deletion.
+Task<void> LargeDeletion::replace_tenant() {
+  Write write = actor().erase("Project", kTenant);
+  write.force = true;
+  const Answer plan = co_await actor().look(schema::Verb::kExplainDelete, kTenant);
+  if (plan.done()) write.plan_digest = Get(*plan.message, "plan_digest");
+  co_await actor().write(write);
+  const Write again = actor().create("Project", kTenant);
+  co_await actor().write(again);
 }
 
 Task<void> LargeDeletion::step() {
@@ -103,8 +126,10 @@ Task<void> LargeDeletion::step() {
     co_await build(vpc);
   } else if (choice < 70) {
     co_await disturb(vpc);
-  } else if (choice < 85) {
+  } else if (choice < 83) {
     co_await erase(vpc);
+  } else if (choice < 88) {
+    co_await replace_tenant();
   } else {
     co_await actor().list(actor().kind("FirewallRule"), vpc, 100);
   }

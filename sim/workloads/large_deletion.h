@@ -17,6 +17,7 @@ class LargeDeletion final : public Workload {
  private:
   Task<void> build(std::string vpc);
   Task<void> disturb(std::string vpc);
+  Task<void> replace_tenant();
   Task<void> erase(std::string vpc);
 };
 

@@ -88,7 +88,7 @@ Task<void> LargeDeletion::disturb(std::string vpc) {
                                    absl::StrCat(vpc, "/firewallRules/", actor().any("f", kRules)));
       Set(*write.resource, "ports", actor().marker());
       // A single one of all rules stands against the deletion, until the next update of it.
-      if (world().chance(0.01)) Set(*write.resource, "metadata.lifecycle.block_deletion", 1);
+      if (world().chance(0.02)) Set(*write.resource, "metadata.lifecycle.block_deletion", 1);
       write.mask = {"ports", "metadata.lifecycle.block_deletion"};
       co_await actor().write(write);
     }

@@ -436,29 +436,31 @@ bool Oracle::is_going(const ResourceKey& key) const {
   return item == nullptr || item->row.state != RowState::kActive;
 }
 
+std::vector<ResourceKey> Oracle::goes_with(const ResourceKey& key, const Item& item) const {
+  std::vector<ResourceKey> found;
+  const std::optional<ResourceKey> parent = kinds_.at(key.kind)->parent_of(key.name);
+  if (parent.has_value()) found.push_back(*parent);
+  for (const Reference& reference : item.last_references) {
+    const bool cascades = reference.on_delete == OnDelete::kCascadeDelete ||
+                          reference.on_delete == OnDelete::kAsyncCascadeDelete;
+    if (cascades) found.push_back(reference.target);
+  }
+  return found;
+}
+
 bool Oracle::may_go(const ResourceKey& key, const Item& item) const {
-  if (asked_.count(key) > 0) return true;
-  const auto kind = kinds_.find(key.kind);
-  if (kind == kinds_.end()) return true;
-  const std::optional<ResourceKey> parent = kind->second->parent_of(key.name);
-  if (parent.has_value() && is_going(*parent)) return true;
-  return std::any_of(item.last_references.begin(), item.last_references.end(),
-                     [&](const Reference& reference) {
-                       const bool cascades = reference.on_delete == OnDelete::kCascadeDelete ||
-                                             reference.on_delete == OnDelete::kAsyncCascadeDelete;
-                       return cascades && is_going(reference.target);
-                     });
+  if (asked_.count(key) > 0 || kinds_.count(key.kind) == 0) return true;
+  const std::vector<ResourceKey> with = goes_with(key, item);
+  return std::any_of(with.begin(), with.end(),
+                     [this](const ResourceKey& other) { return is_going(other); });
 }
 
 Revision Oracle::leave_begun(const ResourceKey& key, const Item& item) const {
   Revision begun = item.leaving_since.value_or(last_);
-  const auto with = [&](const ResourceKey& other) {
+  for (const ResourceKey& other : goes_with(key, item)) {
     const Item* found = find(other);
     if (found != nullptr && found->leaving_since) begun = std::min(begun, *found->leaving_since);
-  };
-  const std::optional<ResourceKey> parent = kinds_.at(key.kind)->parent_of(key.name);
-  if (parent.has_value()) with(*parent);
-  for (const Reference& reference : item.last_references) with(reference.target);
+  }
   return begun;
 }
 

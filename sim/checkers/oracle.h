@@ -122,7 +122,9 @@ class Oracle {
   void broken(const std::string& rule, const std::string& what, std::vector<ResourceKey> keys);
   [[nodiscard]] bool is_seen(const storage::Row& row) const;
   [[nodiscard]] bool is_going(const ResourceKey& key) const;
-  // Asked for, or with its parent, or with what it refers to.
+  // Its parent, and what it refers to and goes with.
+  [[nodiscard]] std::vector<ResourceKey> goes_with(const ResourceKey& key, const Item& item) const;
+  // Asked for, or with one of those.
   [[nodiscard]] bool may_go(const ResourceKey& key, const Item& item) const;
   // When what it goes with, or else it itself, began to leave.
   [[nodiscard]] Revision leave_begun(const ResourceKey& key, const Item& item) const;

@@ -13,7 +13,6 @@ using schema::Verb;
 
 constexpr int kAttempts = 12;
 constexpr Duration kPause = Milliseconds(500);
-constexpr int kMostAttempts = 200;  // of what must be done
 
 std::vector<const pb::Message*> Repeated(const pb::Message& message, const std::string& name) {
   const pb::FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
@@ -154,22 +153,13 @@ Task<Answer> Actor::insist(const Write& write, std::string request_id) {
 }
 
 Task<void> Actor::must(const Write& write) {
+  constexpr int kMostAttempts = 200;
   for (int i = 0; i < kMostAttempts; ++i) {
     const Answer answer = co_await insist(write, absl::StrCat("must-", client_.name(), write.name));
     if (answer.done()) co_return;
     co_await world().env().sleep(kPause);
   }
   world().violated("setup", absl::StrCat(write.name, " can't be made"));
-}
-
-Task<void> Actor::must(const std::vector<Write>& writes) {
-  for (int i = 0; i < kMostAttempts; ++i) {
-    const Answer answer = co_await transact(writes);
-    // Or it was done before, and the answer was lost.
-    if (answer.done() || ReasonOf(answer.status) == Reason::kResourceExists) co_return;
-    co_await world().env().sleep(kPause);
-  }
-  world().violated("setup", absl::StrCat(writes[0].name, " and others can't be made"));
 }
 
 Task<Answer> Actor::transact(const std::vector<Write>& writes) {

@@ -65,7 +65,6 @@ class Actor {
   Task<Answer> insist(const Write& write, std::string request_id);
   // Until it is done: for what must be there before a run begins.
   Task<void> must(const Write& write);
-  Task<void> must(const std::vector<Write>& writes);
   // All or none. One attempt.
   Task<Answer> transact(const std::vector<Write>& writes);
 

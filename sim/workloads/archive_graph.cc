@@ -37,14 +37,6 @@ Task<void> ArchiveGraph::setup() {
     const Write source = actor().create("SourcePackage", absl::StrCat(kSuite, "/sources/src", i));
     co_await actor().must(source);
   }
-  // Two that depend on each other are made together or not at all.
-  std::vector<Write> circle;
-  for (const char* id : {"circle1", "circle2"}) {
-    circle.push_back(actor().create("Package", absl::StrCat(kSuite, "/packages/", id)));
-  }
-  Set(*circle[0].resource, "depends", circle[1].name);
-  Set(*circle[1].resource, "depends", circle[0].name);
-  co_await actor().must(circle);
 }
 
 void ArchiveGraph::refer(Write& write) {

@@ -320,7 +320,7 @@ Task<void> Close(Env& env, Engine& engine, std::string vpc, Lockers& lockers, Cl
 
 // Closes a Vpc under 32 who make children below it. Returns whether all children that were made
 // could be seen by who looked after the closing.
-bool CloseUnderLoad(Arena& arena, const std::string& vpc) {
+bool CloseUnderLoad(Arena& arena, const std::string& vpc, int most_rounds = 100) {
   constexpr int kLockers = 32;
   arena.put({CreateRow{.row = NewRow(Vpc(vpc))}});
   Lockers lockers;
@@ -331,9 +331,9 @@ bool CloseUnderLoad(Arena& arena, const std::string& vpc) {
   }
   tasks.push_back(Close(arena.env(), arena.engine(), vpc, lockers, closed));
   arena.env().run_all(std::move(tasks));
-  // How many they do until the mark's batch gets its turn is up to the machine (3,600 were seen);
-  // one that waited for them to leave the row alone would wait for most of all.
-  EXPECT_LE(lockers.rounds_after_close, kEnough * kLockers / 4) << "closing starves";
+  // How many they do until the mark's batch gets its turn is up to the machine; one that
+  // waited for them to leave the row alone would wait for most of all.
+  EXPECT_LE(lockers.rounds_after_close, most_rounds * kLockers) << "closing starves";
   return closed.visible == lockers.made;
 }
 
@@ -349,7 +349,8 @@ TEST(Closing, WaitsAtSerializableToo) {
   HF_COVERS("T4", "R11");
   Arena arena(Isolation::kSerializable);
   for (int run = 0; run < 5; ++run) {
-    ASSERT_TRUE(CloseUnderLoad(arena, "c" + std::to_string(run))) << "in run " << run;
+    // Here the mark loses against those who are faster, and waits before it tries again.
+    ASSERT_TRUE(CloseUnderLoad(arena, "c" + std::to_string(run), kEnough / 4)) << "in run " << run;
   }
 }
 

@@ -189,16 +189,15 @@ class Snapshot final : public ReadSnapshot {
     if (first) queries.push_back({nullptr, kBegin, nullptr});
     for (const Row& row : binds) queries.push_back({statement, "", &row});
     auto run = std::make_shared<QueryRun>(std::move(queries));
-    const std::shared_ptr<Transaction> transaction = transaction_;
-    const auto connection = transaction->use(source_.env.clock().monotonic());
+    const auto connection = transaction_->use(source_.env.clock().monotonic());
     if (connection == nullptr) {
       co_return MakeError(Reason::kDatabaseUnavailable,
                           "the snapshot wasn't used, or has lived, for too long");
     }
     co_await Run::Over(run, connection);
     // Without its BEGIN it is no snapshot.
-    if (first && run->failure().has_value() && run->failure()->step == 0) transaction->end();
-    transaction->done();
+    if (first && run->failure().has_value() && run->failure()->step == 0) transaction_->end();
+    transaction_->done();
     co_return run;
   }
 

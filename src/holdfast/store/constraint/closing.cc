@@ -78,21 +78,24 @@ Task<absl::Status> Closing::renew() {
   storage::Batch batch;
   batch.label = absl::StrCat(root_.key.kind.str(), ".close");
   // What it waits for only this round changes, one batch after the other.
-  batch.add(storage::SetState{.key = root_.key,
-                              .uid = root_.row->uid,
-                              .from_states = StateMask(RowState::kClosing),
-                              .from_round = round_,
-                              .to = RowState::kClosing,
-                              .round = round_,
-                              .pending = rows[0]->pending,
-                              .delete_time = env_.clock().now()},
-            Handled());
+  batch.add(restated(*rows[0], RowState::kClosing, rows[0]->pending), Handled());
   HF_CO_ASSIGN_OR_RETURN(const bool renewed, co_await CommitGuarded(engine_, std::move(batch)));
   co_return renewed ? absl::OkStatus() : Conflict(root_.key);
 }
 
 bool Closing::must_close(const KindPlan& plan) const {
   return plan.must_close || !options_.plan_digest.empty();
+}
+
+storage::SetState Closing::restated(const Row& row, RowState to, uint32_t pending) const {
+  return {.key = row.key,
+          .uid = row.uid,
+          .from_states = StateMask(RowState::kClosing),
+          .from_round = round_,
+          .to = to,
+          .round = round_,
+          .pending = pending,
+          .delete_time = env_.clock().now()};
 }
 
 Task<absl::Status> Closing::close() {
@@ -155,14 +158,7 @@ Task<absl::Status> Closing::expand(Snapshot& snapshot, const Row& row) {
   HF_CO_RETURN_IF_ERROR(co_await flush_if_full());
   ++batch_rows_;
   // Can't fail: rows of a round are opened only behind its root, which flush() guards.
-  batch_.add(storage::SetState{.key = row.key,
-                               .uid = row.uid,
-                               .from_states = StateMask(RowState::kClosing),
-                               .from_round = round_,
-                               .to = RowState::kClosing,
-                               .round = round_,
-                               .pending = row.pending & ~storage::kPendingExpand,
-                               .delete_time = env_.clock().now()});
+  batch_.add(restated(row, RowState::kClosing, row.pending & ~storage::kPendingExpand));
   co_return absl::OkStatus();
 }
 
@@ -386,19 +382,11 @@ Task<absl::StatusOr<Revision>> Closing::decide(std::optional<storage::PutRequest
                                 .version = root_.row->version,
                                 .round = round_},
             Handled());
-  const Timestamp now = env_.clock().now();
   const KindPlan& plan = *root_.plan;
   if (plan.kind->async_deletion) {
     // Stays readable, and with it all that it refers to and counts against. Can't fail: the guard
     // is about the same row.
-    batch.add(storage::SetState{.key = root_.key,
-                                .uid = root_.row->uid,
-                                .from_states = StateMask(RowState::kClosing),
-                                .from_round = round_,
-                                .to = RowState::kDeleting,
-                                .round = round_,
-                                .pending = storage::kPendingRemove,
-                                .delete_time = now});
+    batch.add(restated(*root_.row, RowState::kDeleting, storage::kPendingRemove));
   } else {
     storage::UpdateRow op;
     op.expected = root_.row->version;
@@ -408,7 +396,7 @@ Task<absl::StatusOr<Revision>> Closing::decide(std::optional<storage::PutRequest
     op.row.state = RowState::kDeleting;
     op.row.pending = storage::kPendingRemove;
     op.row.round = round_;
-    op.row.delete_time = now;
+    op.row.delete_time = env_.clock().now();
     op.removed_edges = EdgesOf(plans_, plan, root_.key, *root_.before);
     op.removed_unique = UniqueValuesOf(plan, root_.key.name, *root_.before);
     op.row.outgoing = PackReferences(op.removed_edges);

@@ -21,7 +21,7 @@ struct ClosingOptions {
   size_t max_batch_ops = 500;
   std::optional<Duration> deadline;
   // How often the root says that somebody is at it, so that no other node gives the round up.
-  Duration renewal = Seconds(10);
+  Duration renewal;
   // Exactly this plan, or nothing.
   std::string plan_digest;
 };
@@ -45,6 +45,9 @@ class Closing {
   // A row that would go, as it is now.
   [[nodiscard]] absl::Status take(const storage::Row& row);
   [[nodiscard]] bool must_close(const KindPlan& plan) const;
+  // Of a row that this round has closed, as of now.
+  [[nodiscard]] storage::SetState restated(const storage::Row& row, storage::RowState to,
+                                           uint32_t pending) const;
 
   Task<absl::StatusOr<bool>> close_root();
   // Before each page and batch: is there time left? Renews the root's time when that is due.

@@ -249,6 +249,45 @@ TEST_P(LateDeletes, MayTakeLongerThanOthersWait) {
   EXPECT_GT(*decided - start, StoreOptions().closing_patience);
 }
 
+// One commit takes longer than the other node waits: what was given up meanwhile is lost, also to
+// who has just said that he is at it.
+TEST_P(LateDeletes, ThatWereGivenUpMeanwhileAreDoneWholeOrNotAtAll) {
+  HF_COVERS("T7");
+  int done = 0;
+  for (int late = 0;; ++late) {
+    World world(GetParam());
+    TestStore& store = world.store;
+    ManualEnv& env = store.env();
+    world.fault->share();
+    const auto other = BuildStore(env, TestSchema(), *TestSchema().services()[0], store.engine(),
+                                  store.hooks(), {});
+    const std::string before = Dump(store);
+    int commits = 0;
+    const std::function<Task<void>()> look = [&]() -> Task<void> {
+      const bool too_long = commits++ == late;
+      co_await env.sleep(too_long ? Seconds(60) : Seconds(9));
+      for (size_t changed = too_long ? 1 : 0; changed > 0;) {
+        const absl::StatusOr<size_t> duties = co_await other->run_duties();
+        EXPECT_TRUE(duties.ok()) << duties.status();
+        changed = duties.value_or(0);
+      }
+      world.fault->before_commit(look);
+    };
+    world.fault->before_commit(look);
+    const absl::Status status = store.apply(Delete("projects/p"));
+    if (commits <= late) break;
+    EXPECT_EQ(store.exists("projects/p"), !status.ok()) << "late at " << late;
+    if (!status.ok()) {
+      EXPECT_EQ(Dump(store), before) << "late at " << late;
+    }
+    done += status.ok() ? 1 : 0;
+    store.settle();
+    EXPECT_EQ(store.findings(), "") << "late at " << late;
+    EXPECT_EQ(store.duties(), 0u) << "late at " << late;
+  }
+  EXPECT_GT(done, 3);
+}
+
 TEST_P(LateDeletes, AreRefusedWithNothingChangedOrGoOnInTheBackground) {
   HF_COVERS("T7");
   int refused = 0;

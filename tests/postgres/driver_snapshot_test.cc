@@ -26,8 +26,8 @@ TEST_F(DriverTest, EndsASnapshotThatNobodyUses) {
 
 TEST_F(DriverTest, KeepsASnapshotThatIsUsedButNotForever) {
   open({.max_snapshot_idle = Seconds(1), .max_snapshot_life = Seconds(3)});
-  const auto snapshot = env_.run(database_->snapshot());
   const int64_t begun = env_.clock().monotonic().value();
+  const auto snapshot = env_.run(database_->snapshot());
   while (Read(env_, **snapshot) == absl::StatusCode::kOk) {
   }
   EXPECT_GE(env_.clock().monotonic().value() - begun, Seconds(3).value());

@@ -215,6 +215,40 @@ void Oracle::apply_one(const storage::PutCursor& op) {
   cursors_[op.name] = op.value;
 }
 
+void Oracle::apply_one(const storage::RequireClaim& op) {
+  const auto found = claims_.find(op.key);
+  const bool holds = found != claims_.end() && found->second.terms.uid == op.uid &&
+                     (op.states & 1u << found->second.terms.state) != 0;
+  if (!holds) broken("guard", "RequireClaim didn't hold", {op.key.target});
+}
+
+void Oracle::apply_one(const storage::DropClaim& op) {
+  const auto found = claims_.find(op.key);
+  if (found == claims_.end() || found->second.terms != op.expected) {
+    broken("guard", "DropClaim of another claim", {op.key.target});
+  }
+  claims_.erase(op.key);
+}
+
+void Oracle::apply_one(const storage::PutClaim& op) {
+  const auto found = claims_.find(op.claim.key);
+  const bool holds = op.expected.has_value()
+                         ? found != claims_.end() && found->second.terms == *op.expected
+                         : found == claims_.end();
+  if (!holds) broken("guard", "PutClaim over another claim", {op.claim.key.target});
+  claims_[op.claim.key] = op.claim;
+}
+
+void Oracle::apply_one(const storage::RequireNoClaims& op) {
+  const storage::ClaimKey first{.type = op.type, .target = op.target};
+  for (auto i = claims_.lower_bound(first); i != claims_.end(); ++i) {
+    if (i->first.type != op.type || i->first.target != op.target) break;
+    if (i->second.terms.round < op.before_round) {
+      broken("guard", "RequireNoClaims didn't hold", {op.target});
+    }
+  }
+}
+
 void Oracle::apply_one(const storage::TakeLimit& op) {
   storage::LimitRow& limit = limits_[op.key];
   // Of which nothing is used may have been forgotten: then `default_max` counts again.

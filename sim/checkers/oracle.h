@@ -101,6 +101,10 @@ class Oracle {
   void apply_one(const storage::SetState& op);
   void apply_one(const storage::CreateRow& op);
   void apply_one(const storage::PutCursor& op);
+  void apply_one(const storage::RequireClaim& op);
+  void apply_one(const storage::DropClaim& op);
+  void apply_one(const storage::PutClaim& op);
+  void apply_one(const storage::RequireNoClaims& op);
   void apply_one(const storage::TakeLimit& op);
   void apply_one(const storage::RequireTarget& op);
   void apply_one(const storage::RequireNoInbound& op);
@@ -151,6 +155,7 @@ class Oracle {
   std::map<storage::LimitKey, Count> counts_;
   std::map<storage::LimitKey, storage::LimitRow> limits_;
   std::map<std::string, std::string> cursors_;
+  std::map<storage::ClaimKey, storage::Claim> claims_;
   std::map<std::string, Timestamp> requests_;
   std::set<ResourceKey> touched_;
   std::set<storage::LimitKey> touched_limits_;

@@ -150,6 +150,21 @@ class Database::FaultySnapshot final : public storage::Snapshot {
     return read<std::optional<storage::LimitRow>>(
         [key = std::move(key)](Snapshot& inner) { return inner.limit(key); });
   }
+  Task<absl::StatusOr<std::vector<std::optional<storage::Claim>>>> get_claims(
+      std::vector<storage::ClaimKey> keys) override {
+    return read<std::vector<std::optional<storage::Claim>>>(
+        [keys = std::move(keys)](Snapshot& inner) { return inner.get_claims(keys); });
+  }
+  Task<absl::StatusOr<std::vector<storage::Claim>>> claims(storage::ClaimQuery query) override {
+    return read<std::vector<storage::Claim>>(
+        [query = std::move(query)](Snapshot& inner) { return inner.claims(query); });
+  }
+  Task<absl::StatusOr<std::vector<storage::Claim>>> due_claims(storage::ClaimType type,
+                                                               Timestamp by,
+                                                               size_t limit) override {
+    return read<std::vector<storage::Claim>>(
+        [type, by, limit](Snapshot& inner) { return inner.due_claims(type, by, limit); });
+  }
   Task<absl::StatusOr<std::vector<storage::LimitRow>>> limits(
       std::optional<storage::LimitKey> after, size_t limit) override {
     return read<std::vector<storage::LimitRow>>(

@@ -114,6 +114,11 @@ class Arena {
   std::unique_ptr<Engine> engine_;
 };
 
+Claim Right(const ResourceKey& target, int64_t state) {
+  return {.key = {.type = ClaimType::kRight, .target = target},
+          .terms = {.uid = Uid(target.name.str() + "#1"), .state = state, .version = 1}};
+}
+
 Uid UidOf(const ResourceKey& key) { return Uid(key.name.str() + "#1"); }
 
 EraseRow Erase(const ResourceKey& key) {
@@ -189,6 +194,26 @@ bool LimitIsNeverExceeded(Arena& arena, const std::string& run) {
   return std::count(won.begin(), won.end(), true) == 3 && row.has_value() && row->used == 3;
 }
 
+bool ClaimIsPutOnce(Arena& arena, const std::string& run) {
+  std::vector<std::vector<Op>> batches;
+  for (int i = 0; i < 4; ++i) {
+    PutClaim put{.claim = Right(Vpc(run), kRightHeld)};
+    put.claim.terms.number = i;
+    batches.push_back({std::move(put)});
+  }
+  std::vector<bool> won = arena.race(batches);
+  if (std::count(won.begin(), won.end(), true) != 1) return false;
+  const ClaimKey key = Right(Vpc(run), kRightHeld).key;
+  const auto there = arena.read(arena.snapshot()->get_claims({key})).at(0);
+  for (auto& ops : batches) {
+    std::get<PutClaim>(ops[0]).expected = there->terms;
+    std::get<PutClaim>(ops[0]).claim.terms.number += 10;
+  }
+  batches.push_back({DropClaim{.key = key, .expected = there->terms}});
+  won = arena.race(std::move(batches));
+  return std::count(won.begin(), won.end(), true) == 1;
+}
+
 bool CursorIsSwappedOnce(Arena& arena, const std::string& run) {
   std::vector<std::vector<Op>> batches;
   for (int i = 0; i < 4; ++i) {
@@ -237,7 +262,7 @@ INSTANTIATE_TEST_SUITE_P(
                       RaceCase{"WriteSkew", &WritesDontSkew},
                       RaceCase{"UniqueValue", &ValueIsTakenOnce},
                       RaceCase{"Name", &NameIsTakenOnce}, RaceCase{"Limit", &LimitIsNeverExceeded},
-                      RaceCase{"Cursor", &CursorIsSwappedOnce}),
+                      RaceCase{"Cursor", &CursorIsSwappedOnce}, RaceCase{"Claim", &ClaimIsPutOnce}),
     [](const auto& test) { return test.param.name; });
 
 // Without the lock the race is lost some time.
@@ -273,13 +298,47 @@ struct Lockers {
 
 constexpr int kEnough = 5000;
 
+// What is closed under those who use it: a row that gets children, or a right by which references
+// are made.
+struct Closable {
+  ResourceKey key;
+  Op use;    // required by those who make something
+  Op close;  // may come twice
+  // Whether what is made refers to `key`, which is elsewhere.
+  bool refers = false;
+};
+
+Closable RowToClose(const std::string& name) {
+  const ResourceKey key = Vpc(name);
+  return {
+      .key = key,
+      .use = RequireTarget{.key = key},
+      .close = SetState{.key = key,
+                        .uid = UidOf(key),
+                        .from_states = StateBit(RowState::kActive) | StateBit(RowState::kClosing),
+                        .to = RowState::kClosing,
+                        .round = "round"}};
+}
+
+Closable RightToSuspend(const std::string& name) {
+  const ResourceKey key = Vpc(name);
+  const Claim held = Right(key, kRightHeld);
+  return {.key = key,
+          .use = RequireClaim{.key = held.key, .uid = held.terms.uid},
+          .close = PutClaim{.claim = Right(key, 1), .expected = held.terms},
+          .refers = true};
+}
+
 // Makes children below a Vpc until that is closed.
-Task<void> MakeChildren(Engine& engine, std::string vpc, int id, Lockers& lockers) {
+Task<void> MakeChildren(Engine& engine, Closable closable, int id, Lockers& lockers) {
   for (int round = 0; round < kEnough; ++round) {
     const std::string name = std::to_string(id) + "-" + std::to_string(round);
     Batch batch{.label = "locker"};
-    batch.add(CreateRow{.row = NewRow(Rule(vpc, name))});
-    batch.add(RequireTarget{.key = Vpc(vpc)});
+    const ResourceKey child = Rule(closable.key.name.str().substr(5), name);
+    CreateRow create{.row = NewRow(child)};
+    if (closable.refers) create.edges = {EdgeTo(closable.key, child)};
+    batch.add(std::move(create));
+    batch.add(closable.use);
     const Commit done = co_await engine.commit(std::move(batch));
     if (lockers.closing) ++lockers.rounds_after_close;
     if (!done.ok()) co_return;
@@ -291,25 +350,37 @@ struct Closed {
   int visible = 0;  // children, to who looks right after the closing
 };
 
-Task<void> Close(Env& env, Engine& engine, std::string vpc, Lockers& lockers, Closed& closed) {
-  while (lockers.made < 64) co_await env.sleep(Milliseconds(1));
-  lockers.closing = true;
+// Until it is done.
+Task<void> CommitClose(Engine& engine, Op close) {
   for (;;) {
     Batch batch{.label = "close"};
-    batch.add(SetState{.key = Vpc(vpc),
-                       .uid = UidOf(Vpc(vpc)),
-                       .from_states = StateBit(RowState::kActive) | StateBit(RowState::kClosing),
-                       .to = RowState::kClosing,
-                       .round = "round"});
+    batch.add(close);
     const Commit done = co_await engine.commit(std::move(batch));
-    if (done.ok()) break;
+    if (done.ok()) co_return;
     // At SERIALIZABLE it may lose against many, before the mark or behind it.
     const Failure::Kind kind = done.failure->kind;
+    // An attempt of which it isn't known was done: once more from there.
+    if (auto* put = std::get_if<PutClaim>(&close); put != nullptr && done.failure->claim) {
+      put->expected = done.failure->claim->terms;
+      continue;
+    }
     HF_CHECK(kind == Failure::Kind::kRetryable || kind == Failure::Kind::kAmbiguous) << Show(done);
   }
+}
+
+Task<void> Close(Env& env, Engine& engine, Closable closable, Lockers& lockers, Closed& closed) {
+  while (lockers.made < 64) co_await env.sleep(Milliseconds(1));
+  lockers.closing = true;
+  co_await CommitClose(engine, closable.close);
   auto snapshot = co_await engine.snapshot();
   HF_CHECK(snapshot.ok()) << snapshot.status().ToString();
-  ScanQuery scan{.kinds = {kRule}, .name_prefix = Vpc(vpc).name.str() + "/"};
+  if (closable.refers) {
+    const auto count = co_await (*snapshot)->count_inbound(closable.key, ~0u);
+    HF_CHECK(count.ok()) << count.status().ToString();
+    closed.visible = static_cast<int>(*count);
+    co_return;
+  }
+  ScanQuery scan{.kinds = {kRule}, .name_prefix = closable.key.name.str() + "/"};
   do {
     const auto page = co_await (*snapshot)->scan(scan);
     HF_CHECK(page.ok()) << page.status().ToString();
@@ -318,18 +389,22 @@ Task<void> Close(Env& env, Engine& engine, std::string vpc, Lockers& lockers, Cl
   } while (scan.after.has_value());
 }
 
-// Closes a Vpc under 32 who make children below it. Returns whether all children that were made
-// could be seen by who looked after the closing.
-bool CloseUnderLoad(Arena& arena, const std::string& vpc, int most_rounds = 100) {
+// Closes it under 32 who use it. Returns whether all that they have made could be seen by who
+// looked after the closing.
+bool CloseUnderLoad(Arena& arena, const Closable& closable, int most_rounds = 100) {
   constexpr int kLockers = 32;
-  arena.put({CreateRow{.row = NewRow(Vpc(vpc))}});
+  if (closable.refers) {
+    arena.put({PutClaim{.claim = Right(closable.key, kRightHeld)}});
+  } else {
+    arena.put({CreateRow{.row = NewRow(closable.key)}});
+  }
   Lockers lockers;
   Closed closed;
   std::vector<Task<void>> tasks;
   for (int id = 0; id < kLockers; ++id) {
-    tasks.push_back(MakeChildren(arena.engine(), vpc, id, lockers));
+    tasks.push_back(MakeChildren(arena.engine(), closable, id, lockers));
   }
-  tasks.push_back(Close(arena.env(), arena.engine(), vpc, lockers, closed));
+  tasks.push_back(Close(arena.env(), arena.engine(), closable, lockers, closed));
   arena.env().run_all(std::move(tasks));
   // How many they do until the mark's batch gets its turn is up to the machine; one that
   // waited for them to leave the row alone would wait for most of all.
@@ -337,32 +412,46 @@ bool CloseUnderLoad(Arena& arena, const std::string& vpc, int most_rounds = 100)
   return closed.visible == lockers.made;
 }
 
+using ToClose = Closable (*)(const std::string& name);
+
+void ExpectClosedWhole(ToClose to_close, Isolation isolation, int runs, int most_rounds) {
+  Arena arena(isolation);
+  for (int run = 0; run < runs; ++run) {
+    const Closable closable = to_close("c" + std::to_string(run));
+    ASSERT_TRUE(CloseUnderLoad(arena, closable, most_rounds)) << "in run " << run;
+  }
+}
+
 TEST(Closing, WaitsForAllWhoHoldTheRowAndForNobodyElse) {
   HF_COVERS("T4", "R11");
-  Arena arena(Isolation::kReadCommitted);
-  for (int run = 0; run < 20; ++run) {
-    ASSERT_TRUE(CloseUnderLoad(arena, "c" + std::to_string(run))) << "in run " << run;
-  }
+  ExpectClosedWhole(&RowToClose, Isolation::kReadCommitted, 20, 100);
 }
 
 TEST(Closing, WaitsAtSerializableToo) {
   HF_COVERS("T4", "R11");
-  Arena arena(Isolation::kSerializable);
-  for (int run = 0; run < 5; ++run) {
-    // Here the mark loses against those who are faster, and waits before it tries again.
-    ASSERT_TRUE(CloseUnderLoad(arena, "c" + std::to_string(run), kEnough / 4)) << "in run " << run;
-  }
+  // Here the mark loses against those who are faster, and waits before it tries again.
+  ExpectClosedWhole(&RowToClose, Isolation::kSerializable, 5, kEnough / 4);
 }
 
-bool Misses(const std::string& how) {
-  Arena arena(Isolation::kReadCommitted, how);
+TEST(Suspending, WaitsForAllWhoUseTheRightAndForNobodyElse) {
+  ExpectClosedWhole(&RightToSuspend, Isolation::kReadCommitted, 20, 100);
+}
+
+TEST(Suspending, WaitsAtSerializableToo) {
+  ExpectClosedWhole(&RightToSuspend, Isolation::kSerializable, 5, kEnough / 4);
+}
+
+bool Misses(ToClose to_close) {
+  Arena arena(Isolation::kReadCommitted, kNoWait);
   for (int run = 0; run < 300; ++run) {
-    if (!CloseUnderLoad(arena, "c" + std::to_string(run))) return true;
+    if (!CloseUnderLoad(arena, to_close("c" + std::to_string(run)))) return true;
   }
   return false;
 }
 
-TEST(Closing, MissesChildrenIfItDoesNotWait) { EXPECT_TRUE(Misses(kNoWait)); }
+TEST(Closing, MissesChildrenIfItDoesNotWait) { EXPECT_TRUE(Misses(&RowToClose)); }
+
+TEST(Suspending, MissesReferencesIfItDoesNotWait) { EXPECT_TRUE(Misses(&RightToSuspend)); }
 
 // Whether somebody who looked at the row before its mark was written, and comes to lock it after
 // the wait, gets it: a key share minds no update that leaves the key.

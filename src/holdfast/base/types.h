@@ -53,6 +53,8 @@ using Uid = StrongString<struct UidTag>;
 using Region = StrongString<struct RegionTag>;
 // A service's domain: "network.acme.com".
 using ServiceDomain = StrongString<struct ServiceDomainTag>;
+// A service in a region: "network.acme.com/eu-west".
+using DeploymentId = StrongString<struct DeploymentIdTag>;
 using ApiVersion = StrongString<struct ApiVersionTag>;
 // metadata.resource_version: one more at every change of a resource.
 using Version = StrongInt<struct VersionTag>;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -14,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "holdfast/base/types.h"
+#include "holdfast/storage/claim.h"
 #include "holdfast/storage/row.h"
 
 namespace holdfast::storage {
@@ -37,6 +39,14 @@ struct RequireRow {
   std::optional<Uid> uid;
   std::optional<Version> version;
   std::optional<std::string> round;
+};
+
+// The claim is there, for this life of its target, in one of these states. Fails with what was
+// observed.
+struct RequireClaim {
+  ClaimKey key;
+  Uid uid;
+  uint32_t states = 1u << kRightHeld;  // bit mask
 };
 
 // --- changes ---------------------------------------------------------------------------------
@@ -103,6 +113,19 @@ struct PutCursor {
   std::optional<std::string> expected;  // compare-and-set; "": must not be there
 };
 
+// The claim is there with these terms, and goes. Fails with what was observed.
+struct DropClaim {
+  ClaimKey key;
+  ClaimTerms expected;
+};
+
+// Replaces the claim that is there with the terms `expected`; nullopt: there must be none. Fails
+// with what was observed.
+struct PutClaim {
+  Claim claim;
+  std::optional<ClaimTerms> expected;
+};
+
 // --- checks: hold at the end -----------------------------------------------------------------
 
 // A reference's target or a parent: there and ACTIVE. The batch itself may have created it.
@@ -122,17 +145,26 @@ struct RequireNoChildren {
   std::vector<KindName> kinds;
 };
 
+// No claim of this type and of an earlier round is on the target. Fails with the first by holder.
+struct RequireNoClaims {
+  ClaimType type = ClaimType::kBlockade;
+  ResourceKey target;
+  int64_t before_round = std::numeric_limits<int64_t>::max();
+};
+
 // The order of alternatives is the order of running within a phase.
-using Op = std::variant<PutRequest,                                                      // request
-                        RequireRow,                                                      // guards
-                        EraseRow, UpdateRow, SetState, CreateRow, PutCursor, TakeLimit,  // changes
-                        RequireTarget, RequireNoInbound, RequireNoChildren>;             // checks
+using Op =
+    std::variant<PutRequest,                                                      // request
+                 RequireRow, RequireClaim,                                        // guards
+                 EraseRow, UpdateRow, SetState, CreateRow, PutCursor, TakeLimit,  // changes
+                 DropClaim, PutClaim, RequireTarget, RequireNoInbound, RequireNoChildren,  // checks
+                 RequireNoClaims>;
 
 // Why a commit failed.
 struct Failure {
   enum class Kind {
     kRequestSeen,  // PutRequest
-    kGuard,        // an op's condition on a row, cursor, target, inbound or children doesn't hold
+    kGuard,        // an op's condition on a row, claim, cursor, target, inbound or children fails
     kUnique,       // CreateRow, UpdateRow: `unique` says which value
     kLimit,        // TakeLimit
     kRetryable,    // nothing happened; send it again
@@ -143,8 +175,10 @@ struct Failure {
   Kind kind = Kind::kBug;
   size_t op = 0;  // index in Batch::ops
   // What was observed, as far as it applies: the row without body, fields and outgoing (nullopt:
-  // none), the limit, the kept request, the value, the first edge or child that stands against it.
+  // none), the claim, the limit, the kept request, the value, the first edge or child that stands
+  // against it.
   std::optional<Row> row;
+  std::optional<Claim> claim;
   std::optional<LimitRow> limit;
   std::optional<PutRequest> request;
   std::optional<UniqueValue> unique;

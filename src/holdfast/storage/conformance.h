@@ -142,6 +142,23 @@ class EngineConformance : public ::testing::TestWithParam<EngineCase> {
     return names;
   }
 
+  std::optional<Claim> claim(const ClaimKey& key) {
+    const auto snap = snapshot();
+    return read(snap->get_claims({key})).at(0);
+  }
+  // Whose claims, in order, page by page.
+  std::vector<std::string> holders(ClaimQuery query) {
+    const auto snap = snapshot();
+    std::vector<std::string> holders;
+    for (std::vector<Claim> page = read(snap->claims(query)); !page.empty();
+         page = read(snap->claims(query))) {
+      EXPECT_LE(page.size(), query.limit);
+      for (const Claim& claim : page) holders.push_back(claim.key.holder);
+      query.after = page.back().key;
+    }
+    return holders;
+  }
+
   // Vpcs a, ab, b, c (a tombstone); rules a/1, a/2, b/1.
   void fill() {
     put({CreateRow{.row = NewRow(Vpc("ab"))}, CreateRow{.row = NewRow(Vpc("a"))},

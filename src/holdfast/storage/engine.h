@@ -78,6 +78,16 @@ struct DutyQuery {
   size_t limit = kMaxPage;
 };
 
+// Claims of one type, in order of their keys.
+struct ClaimQuery {
+  ClaimType type = ClaimType::kSource;
+  // Only those on this one.
+  std::optional<ResourceKey> target;
+  // Start behind this key.
+  std::optional<ClaimKey> after;
+  size_t limit = kMaxPage;
+};
+
 // A place in the feed. Opaque to clients; valid over restarts. `incarnation` names the database
 // (and its restores): a cursor of another one is refused. Get the first one from
 // Snapshot::place(); Cursor{incarnation} is the beginning of everything.
@@ -124,6 +134,13 @@ class Snapshot {
   virtual Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) = 0;
   virtual Task<absl::StatusOr<ScanPage>> duties(DutyQuery query) = 0;
   virtual Task<absl::StatusOr<std::optional<LimitRow>>> limit(LimitKey key) = 0;
+  // In the order of `keys`; nullopt where there is none.
+  virtual Task<absl::StatusOr<std::vector<std::optional<Claim>>>> get_claims(
+      std::vector<ClaimKey> keys) = 0;
+  virtual Task<absl::StatusOr<std::vector<Claim>>> claims(ClaimQuery query) = 0;
+  // Those due at `by` or before, the first ones first. Who can't end one moves its time on.
+  virtual Task<absl::StatusOr<std::vector<Claim>>> due_claims(ClaimType type, Timestamp by,
+                                                              size_t limit) = 0;
   // All limit rows in order, behind `after`.
   virtual Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
                                                              size_t limit) = 0;
@@ -153,7 +170,9 @@ class Engine {
   enum class Writers { kThisProcess, kOthersToo };
   [[nodiscard]] virtual Writers writers() const = 0;
 
-  // All or nothing; answers when it is durable.
+  // All or nothing; answers when it is durable. And if the batch closes a row (an ACTIVE one gets
+  // another state) or puts a right that isn't kRightHeld: when every batch that had required the
+  // row or the right as it was before is through. What such batches have added can be read then.
   virtual Task<Commit> commit(Batch batch) = 0;
 
   virtual Task<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot() = 0;

@@ -15,10 +15,10 @@
 namespace holdfast::storage {
 
 inline const char* NameOf(const Op& op) {
-  static constexpr const char* kNames[] = {"PutRequest",       "RequireRow",       "EraseRow",
-                                           "UpdateRow",        "SetState",         "CreateRow",
-                                           "PutCursor",        "TakeLimit",        "RequireTarget",
-                                           "RequireNoInbound", "RequireNoChildren"};
+  static constexpr const char* kNames[] = {
+      "PutRequest", "RequireRow",    "RequireClaim",     "EraseRow",          "UpdateRow",
+      "SetState",   "CreateRow",     "PutCursor",        "TakeLimit",         "DropClaim",
+      "PutClaim",   "RequireTarget", "RequireNoInbound", "RequireNoChildren", "RequireNoClaims"};
   return kNames[op.index()];
 }
 
@@ -47,7 +47,8 @@ class EngineModel {
   void step() {
     Pair before = snapshots();
     const std::string old = DumpSnapshot(env_, *before.memory);
-    const Batch batch = random_.batch(rows(before));
+    const std::vector<Row> there = rows(before);
+    const Batch batch = random_.batch(there, claims(before));
     SCOPED_TRACE(Describe(batch));
     commit(batch);
     if (random_.chance(3)) purge();
@@ -63,6 +64,7 @@ class EngineModel {
     compare_edges(after);
     if (same_revisions_) compare_feed(after);
     compare_records(after);
+    compare_claims(after);
   }
 
   [[nodiscard]] int committed() const { return committed_; }
@@ -106,6 +108,16 @@ class EngineModel {
     const auto all =
         same(pair, [](Snapshot& s) { return s.scan({.tombstones = Tombstones::kInclude}); });
     return all.ok() ? all->rows : std::vector<Row>();
+  }
+
+  // All, of all types.
+  std::vector<Claim> claims(Pair& pair) {
+    std::vector<Claim> all;
+    for (const ClaimType type : RandomBatches::kClaimTypes) {
+      const auto some = same(pair, [type](Snapshot& s) { return s.claims({.type = type}); });
+      if (some.ok()) all.insert(all.end(), some->begin(), some->end());
+    }
+    return all;
   }
 
   // The same batch to both.
@@ -206,6 +218,18 @@ class EngineModel {
     const LimitKey limit = random_.limit_key();
     compare(pair, [&](Snapshot& s) { return s.limit(limit); });
     compare(pair, [&](Snapshot& s) { return s.limits(std::nullopt, 10); });
+  }
+
+  void compare_claims(Pair& pair) {
+    const ClaimKey key = random_.claim_key();
+    const ClaimKey other = random_.claim_key();
+    compare(pair, [&](Snapshot& s) { return s.get_claims({key, other, key}); });
+    ClaimQuery query{.type = key.type, .limit = 1 + random_.below(3)};
+    if (random_.chance(50)) query.target = key.target;
+    if (random_.chance(50)) query.after = key;
+    compare(pair, [&](Snapshot& s) { return s.claims(query); });
+    const Timestamp by = random_.time();
+    compare(pair, [&](Snapshot& s) { return s.due_claims(key.type, by, query.limit); });
   }
 
   SuiteEnv& env_;

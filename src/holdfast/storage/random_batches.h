@@ -19,8 +19,10 @@ class RandomBatches {
   [[nodiscard]] uint64_t below(uint64_t n) { return random_() % n; }
   [[nodiscard]] bool chance(uint64_t percent) { return below(100) < percent; }
 
-  // `rows`: all that are there, tombstones included.
-  [[nodiscard]] Batch batch(const std::vector<Row>& rows) {
+  // All that are there, tombstones included.
+  [[nodiscard]] Batch batch(const std::vector<Row>& rows, const std::vector<Claim>& claims) {
+    claims_.clear();
+    for (const Claim& claim : claims) claims_.emplace(claim.key, claim);
     rows_.clear();
     for (const Row& row : rows) rows_.emplace(row.key, row);
     Batch batch{.label = "random"};
@@ -33,6 +35,13 @@ class RandomBatches {
   [[nodiscard]] ResourceKey key() {
     const std::string vpc = std::to_string(below(5));
     return chance(50) ? Vpc(vpc) : Rule(vpc, std::to_string(below(3)));
+  }
+  static constexpr ClaimType kClaimTypes[] = {ClaimType::kRight, ClaimType::kBlockade,
+                                              ClaimType::kSource};
+  [[nodiscard]] ClaimKey claim_key() {
+    ClaimKey key{.type = kClaimTypes[below(3)], .target = Vpc(std::to_string(below(2)))};
+    if (key.type != ClaimType::kRight) key.holder = "h" + std::to_string(below(2));
+    return key;
   }
   [[nodiscard]] LimitKey limit_key() {
     const ResourceKey holder = Vpc(std::to_string(below(2)));
@@ -159,12 +168,57 @@ class RandomBatches {
     if (chance(30)) op.kinds.push_back(kVpc);
     return op;
   }
+  [[nodiscard]] ClaimTerms terms() {
+    return {.uid = Uid("u" + std::to_string(below(2))),
+            .state = static_cast<int64_t>(below(3)),
+            .number = static_cast<int64_t>(below(2)),
+            .round = static_cast<int64_t>(below(3)),
+            .version = static_cast<int64_t>(1 + below(3))};
+  }
+  // Of what is there, mostly.
+  [[nodiscard]] ClaimTerms terms_of(const ClaimKey& key) {
+    const auto found = claims_.find(key);
+    return found == claims_.end() || chance(5) ? terms() : found->second.terms;
+  }
+  [[nodiscard]] Op require_claim() {
+    RequireClaim op{.key = claim_key()};
+    const ClaimTerms terms = terms_of(op.key);
+    op.uid = terms.uid;
+    op.states = chance(80) ? 1u << terms.state : static_cast<uint32_t>(below(8));
+    return op;
+  }
+  [[nodiscard]] Op drop_claim() {
+    DropClaim op{.key = claim_key()};
+    op.expected = terms_of(op.key);
+    return op;
+  }
+  [[nodiscard]] Op put_claim() {
+    PutClaim op{.claim = {.key = claim_key(), .terms = terms()}};
+    op.claim.due = chance(50) ? kNeverDue : time();
+    op.claim.note = std::string(below(3), static_cast<char>(below(256)));
+    if (claims_.contains(op.claim.key) != chance(5)) op.expected = terms_of(op.claim.key);
+    return op;
+  }
+  [[nodiscard]] Op require_no_claims() {
+    const ClaimKey key = claim_key();
+    RequireNoClaims op{.type = key.type, .target = key.target};
+    if (chance(80)) op.before_round = static_cast<int64_t>(below(4));
+    return op;
+  }
+  [[nodiscard]] Op claim_op() {
+    const uint64_t dice = below(100);
+    if (dice < 50) return put_claim();
+    if (dice < 70) return drop_claim();
+    if (dice < 90) return require_claim();
+    return require_no_claims();
+  }
   [[nodiscard]] Op put_request() {
     const std::string hash = std::to_string(below(2));
     return PutRequest{.id = request_id(), .hash = hash, .answer = std::string(below(3), '\0')};
   }
 
   [[nodiscard]] Op op() {
+    if (chance(15)) return claim_op();
     const uint64_t dice = below(100);
     if (dice < 30) return create();
     if (dice < 48) return update();
@@ -181,6 +235,7 @@ class RandomBatches {
 
   std::mt19937_64 random_;
   std::map<ResourceKey, Row> rows_;
+  std::map<ClaimKey, Claim> claims_;
 };
 
 }  // namespace holdfast::storage

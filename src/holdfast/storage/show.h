@@ -50,6 +50,18 @@ inline std::string Show(const LimitRow& row) {
                       row.max);
 }
 
+inline std::string Show(const ClaimKey& key) {
+  return absl::StrCat("claim ", static_cast<int>(key.type), " of '", key.holder, "' on ",
+                      Show(key.target));
+}
+
+inline std::string Show(const Claim& claim) {
+  const ClaimTerms& terms = claim.terms;
+  return absl::StrCat(Show(claim.key), ": uid=", terms.uid.str(), " state=", terms.state,
+                      " number=", terms.number, " round=", terms.round, " version=", terms.version,
+                      " due=", claim.due.value(), " note=", claim.note);
+}
+
 inline std::string Show(const PutRequest& request) {
   return absl::StrCat(request.id, " ", request.hash, " ", request.answer);
 }
@@ -73,10 +85,10 @@ std::string Show(const std::optional<T>& value) {
 
 // All but the message, which is for logs.
 inline std::string Show(const Failure& failure) {
-  return absl::StrCat(Show(failure.kind), " of op ", failure.op, "; row ", Show(failure.row),
-                      "; limit ", Show(failure.limit), "; request ", Show(failure.request),
-                      "; unique ", Show(failure.unique), "; edge ", Show(failure.edge), "; child ",
-                      Show(failure.child));
+  return absl::StrCat(Show(failure.kind), " of op ", failure.op, "; row ", Show(failure.row), "; ",
+                      Show(failure.claim), "; limit ", Show(failure.limit), "; request ",
+                      Show(failure.request), "; unique ", Show(failure.unique), "; edge ",
+                      Show(failure.edge), "; child ", Show(failure.child));
 }
 
 inline std::string Show(const Commit& commit) {
@@ -112,7 +124,7 @@ std::string ShowAnswer(const absl::StatusOr<T>& answer) {
   return reason.has_value() ? std::string(ReasonText(*reason)) : answer.status().ToString();
 }
 
-// Every row, and every limit: what one state of a database holds, as far as it can be listed, but
+// Every row, limit and claim: what one state of a database holds, as far as it can be listed, but
 // not its own revision, which may count what else happens.
 // `env` is one that can run a task to its end.
 template <class RunningEnv>
@@ -129,6 +141,10 @@ std::string DumpSnapshot(RunningEnv& env, Snapshot& snapshot) {
     query.after = page->next;
   } while (query.after.has_value());
   absl::StrAppend(&text, ShowAnswer(env.run(snapshot.limits(std::nullopt, kMaxPage))));
+  for (const ClaimType type : {ClaimType::kRight, ClaimType::kToken, ClaimType::kBlockade,
+                               ClaimType::kSource, ClaimType::kRounds}) {
+    absl::StrAppend(&text, ShowAnswer(env.run(snapshot.claims({.type = type}))));
+  }
   return text;
 }
 

@@ -43,6 +43,18 @@ class CountedSnapshot final : public storage::Snapshot {
   Task<absl::StatusOr<std::optional<storage::LimitRow>>> limit(storage::LimitKey key) override {
     return inner_->limit(std::move(key));
   }
+  Task<absl::StatusOr<std::vector<std::optional<storage::Claim>>>> get_claims(
+      std::vector<storage::ClaimKey> keys) override {
+    return inner_->get_claims(std::move(keys));
+  }
+  Task<absl::StatusOr<std::vector<storage::Claim>>> claims(storage::ClaimQuery query) override {
+    return inner_->claims(std::move(query));
+  }
+  Task<absl::StatusOr<std::vector<storage::Claim>>> due_claims(storage::ClaimType type,
+                                                               Timestamp by,
+                                                               size_t limit) override {
+    return inner_->due_claims(type, by, limit);
+  }
   Task<absl::StatusOr<std::vector<storage::LimitRow>>> limits(
       std::optional<storage::LimitKey> after, size_t limit) override {
     return inner_->limits(std::move(after), limit);

@@ -8,9 +8,9 @@
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
+#include "holdfast/base/texts.h"
 #include "holdfast/store/constraint/closure.h"
 #include "holdfast/store/core/codec.h"
-#include "holdfast/store/core/texts.h"
 #include "holdfast/store/errors.h"
 #include "holdfast/store/references.h"
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
+#include "holdfast/storage/guarded.h"
 #include "holdfast/store/constraint/fsck.h"
 #include "holdfast/store/core/answers.h"
 #include "holdfast/store/core/codec.h"
@@ -208,7 +209,7 @@ Task<absl::StatusOr<bool>> StoreImpl::commit_removal(WriteSet& set) {
   }
   set.release_snapshot();
   HF_CO_ASSIGN_OR_RETURN(const bool committed,
-                         co_await CommitGuarded(engine_, std::move(set.batch())));
+                         co_await storage::CommitGuarded(engine_, std::move(set.batch())));
   if (committed) {
     std::for_each(layers_.rbegin(), layers_.rend(),
                   [&set](const std::unique_ptr<Layer>& layer) { layer->committed(set); });

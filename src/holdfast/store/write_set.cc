@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
 #include "holdfast/base/error.h"
-#include "holdfast/base/failed_guards.h"
 #include "holdfast/base/strings.h"
+#include "holdfast/storage/guarded.h"
 
 namespace holdfast::store {
 namespace {
@@ -75,15 +75,8 @@ size_t WriteSet::written() const {
                                            [](const auto& change) { return !change->unchanged; }));
 }
 
-storage::Explain Handled(std::source_location place) {
-  return [place](const Failure&) {
-    NoteFailedGuard(place);
-    return MakeError(Reason::kConflict, "somebody else was faster");
-  };
-}
-
 void WriteSet::add_op(storage::Op op, Note note, std::source_location place) {
-  batch_.add(std::move(op), Handled(place));
+  batch_.add(std::move(op), storage::Handled(place));
   notes_.push_back(note);
 }
 

@@ -71,11 +71,6 @@ struct Verdict {
   }
 };
 
-// For an op whose failure is the business of whoever commits the batch: it is only noted, by the
-// place in the code that adds the op (base/failed_guards.h).
-[[nodiscard]] storage::Explain Handled(
-    std::source_location place = std::source_location::current());
-
 class WriteSet;
 
 // Beside each op of the batch: what its failure means. The layer that adds an op explains it.

@@ -93,6 +93,26 @@ class MemorySnapshot final : public Snapshot {
     co_return answer;
   }
 
+  Task<absl::StatusOr<std::vector<std::optional<Claim>>>> get_claims(
+      std::vector<ClaimKey> keys) override {
+    co_await Suspend();
+    const MutexLock lock(shared_->mutex);
+    co_return reader().get_claims(keys);
+  }
+
+  Task<absl::StatusOr<std::vector<Claim>>> claims(ClaimQuery query) override {
+    co_await Suspend();
+    const MutexLock lock(shared_->mutex);
+    co_return reader().claims(query);
+  }
+
+  Task<absl::StatusOr<std::vector<Claim>>> due_claims(ClaimType type, Timestamp by,
+                                                      size_t limit) override {
+    co_await Suspend();
+    const MutexLock lock(shared_->mutex);
+    co_return reader().due_claims(type, by, limit);
+  }
+
   Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
                                                      size_t limit) override {
     co_await Suspend();

@@ -1,6 +1,7 @@
 #include "holdfast/storage/memory/reader.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -184,6 +185,41 @@ int64_t Reader::count_inbound(const ResourceKey& target, uint32_t behaviors) con
     return true;
   });
   return count;
+}
+
+std::vector<std::optional<Claim>> Reader::get_claims(const std::vector<ClaimKey>& keys) const {
+  std::vector<std::optional<Claim>> claims;
+  claims.reserve(keys.size());
+  for (const ClaimKey& key : keys) {
+    const Claim* claim = tables_.claims.find(key, at_);
+    claims.push_back(claim == nullptr ? std::nullopt : std::optional(*claim));
+  }
+  return claims;
+}
+
+std::vector<Claim> Reader::claims(const ClaimQuery& query) const {
+  ClaimKey from{.type = query.type, .target = query.target.value_or(ResourceKey())};
+  if (query.after.has_value()) from = std::max(from, *query.after);
+  std::vector<Claim> claims;
+  tables_.claims.visit(from, at_, [&](const ClaimKey& key, const Claim& claim) {
+    if (key.type != query.type || claims.size() == PageSize(query.limit)) return false;
+    if (query.target.has_value() && key.target != *query.target) return false;
+    if (!query.after.has_value() || key > *query.after) claims.push_back(claim);
+    return true;
+  });
+  return claims;
+}
+
+std::vector<Claim> Reader::due_claims(ClaimType type, Timestamp by, size_t limit) const {
+  std::vector<Claim> claims;
+  const DueKey from(type, Timestamp(std::numeric_limits<int64_t>::min()), ClaimKey());
+  tables_.due_claims.visit(from, at_, [&](const DueKey& due, bool) {
+    const auto& [of, at, key] = due;
+    if (of != type || at > by || claims.size() == PageSize(limit)) return false;
+    claims.push_back(*tables_.claims.find(key, at_));
+    return true;
+  });
+  return claims;
 }
 
 std::vector<LimitRow> Reader::limits(const std::optional<LimitKey>& after, size_t limit) const {

@@ -23,6 +23,10 @@ class Reader {
   [[nodiscard]] ScanPage duties(const DutyQuery& query) const;
   [[nodiscard]] InboundPage inbound(const InboundQuery& query) const;
   [[nodiscard]] int64_t count_inbound(const ResourceKey& target, uint32_t behaviors) const;
+  [[nodiscard]] std::vector<std::optional<Claim>> get_claims(
+      const std::vector<ClaimKey>& keys) const;
+  [[nodiscard]] std::vector<Claim> claims(const ClaimQuery& query) const;
+  [[nodiscard]] std::vector<Claim> due_claims(ClaimType type, Timestamp by, size_t limit) const;
   [[nodiscard]] std::vector<LimitRow> limits(const std::optional<LimitKey>& after,
                                              size_t limit) const;
   // `floor`: as it was when the snapshot was taken.

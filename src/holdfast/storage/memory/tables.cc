@@ -10,6 +10,8 @@ void Tables::keep(Revision now) {
   edges.keep();
   unique.keep();
   limits.keep();
+  claims.keep();
+  due_claims.keep();
   cursors.keep();
   requests.keep();
   duties.keep();
@@ -23,6 +25,8 @@ void Tables::undo() {
   edges.undo();
   unique.undo();
   limits.undo();
+  claims.undo();
+  due_claims.undo();
   cursors.undo();
   requests.undo();
   duties.undo();
@@ -43,6 +47,8 @@ void Tables::prune() {
   edges.prune(oldest, ignore);
   unique.prune(oldest, ignore);
   limits.prune(oldest, ignore);
+  claims.prune(oldest, ignore);
+  due_claims.prune(oldest, ignore);
   cursors.prune(oldest, ignore);
   requests.prune(oldest, ignore);
   duties.prune(oldest, ignore);

@@ -13,6 +13,9 @@
 
 namespace holdfast::storage::memory {
 
+// By when, which.
+using DueKey = std::tuple<ClaimType, Timestamp, ClaimKey>;
+
 // Target, source, field.
 using EdgeKey = std::tuple<ResourceKey, ResourceKey, std::string>;
 
@@ -33,6 +36,8 @@ struct Tables {
   VersionedMap<EdgeKey, OnDelete> edges;
   VersionedMap<UniqueValue, bool> unique;
   VersionedMap<LimitKey, LimitRow> limits;
+  VersionedMap<ClaimKey, Claim> claims;
+  VersionedMap<DueKey, bool> due_claims;
   VersionedMap<std::string, std::string> cursors;
   VersionedMap<std::string, KeptRequest> requests;
   // The keys of rows with duties; as many as there are deletions under way.

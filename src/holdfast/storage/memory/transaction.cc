@@ -14,6 +14,13 @@ Failure RowFailure(const Row* observed) {
   return failure;
 }
 
+Failure ClaimFailure(const Claim* observed) {
+  Failure failure;
+  failure.kind = Failure::Kind::kGuard;
+  if (observed != nullptr) failure.claim = *observed;
+  return failure;
+}
+
 bool InStates(const Row& row, uint32_t states) {
   return (states & 1u << static_cast<int>(row.state)) != 0;
 }
@@ -59,6 +66,14 @@ Transaction::Result Transaction::apply(const RequireRow& op) {
                      (!op.version.has_value() || row->version == *op.version) &&
                      (!op.round.has_value() || row->round == *op.round);
   if (!holds) return RowFailure(row);
+  return std::nullopt;
+}
+
+Transaction::Result Transaction::apply(const RequireClaim& op) {
+  const Claim* claim = find(op.key);
+  const bool holds =
+      claim != nullptr && claim->terms.uid == op.uid && (op.states & 1u << claim->terms.state) != 0;
+  if (!holds) return ClaimFailure(claim);
   return std::nullopt;
 }
 
@@ -141,6 +156,24 @@ Transaction::Result Transaction::apply(const TakeLimit& op) {
   return std::nullopt;
 }
 
+Transaction::Result Transaction::apply(const DropClaim& op) {
+  const Claim* claim = find(op.key);
+  if (claim == nullptr || claim->terms != op.expected) return ClaimFailure(claim);
+  put(op.key, std::nullopt);
+  return std::nullopt;
+}
+
+Transaction::Result Transaction::apply(const PutClaim& op) {
+  const Claim* claim = find(op.claim.key);
+  const bool holds =
+      op.expected.has_value() ? claim != nullptr && claim->terms == *op.expected : claim == nullptr;
+  if (!holds) return ClaimFailure(claim);
+  Claim put_claim = op.claim;
+  put_claim.terms.version = op.expected.has_value() ? op.expected->version + 1 : 1;
+  put(op.claim.key, std::move(put_claim));
+  return std::nullopt;
+}
+
 Transaction::Result Transaction::apply(const RequireTarget& op) {
   const Row* row = find(op.key);
   if (row == nullptr || row->state != RowState::kActive) return RowFailure(row);
@@ -180,6 +213,18 @@ Transaction::Result Transaction::apply(const RequireNoChildren& op) {
   return failure;
 }
 
+Transaction::Result Transaction::apply(const RequireNoClaims& op) {
+  Result failure;
+  const auto look = [&](const ClaimKey& key, const Claim& claim) {
+    if (key.type != op.type || key.target != op.target) return false;
+    if (claim.terms.round >= op.before_round) return true;
+    failure = ClaimFailure(&claim);
+    return false;
+  };
+  tables_.claims.visit({.type = op.type, .target = op.target}, revision_, look);
+  return failure;
+}
+
 const Row* Transaction::find(const ResourceKey& key) const {
   return tables_.rows.find(key, revision_);
 }
@@ -193,6 +238,20 @@ void Transaction::put(Row row) {
     tables_.duties.put(key, std::nullopt, revision_);
   }
   tables_.rows.put(key, std::move(row), revision_);
+}
+
+const Claim* Transaction::find(const ClaimKey& key) const {
+  return tables_.claims.find(key, revision_);
+}
+
+void Transaction::put(const ClaimKey& key, std::optional<Claim> claim) {
+  if (const Claim* before = find(key); before != nullptr && before->due != kNeverDue) {
+    tables_.due_claims.put({key.type, before->due, key}, std::nullopt, revision_);
+  }
+  if (claim.has_value() && claim->due != kNeverDue) {
+    tables_.due_claims.put({key.type, claim->due, key}, true, revision_);
+  }
+  tables_.claims.put(key, std::move(claim), revision_);
 }
 
 void Transaction::remove_edges(const std::vector<Edge>& edges) {

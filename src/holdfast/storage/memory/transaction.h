@@ -23,18 +23,25 @@ class Transaction {
 
   Result apply(const PutRequest& op);
   Result apply(const RequireRow& op);
+  Result apply(const RequireClaim& op);
   Result apply(const EraseRow& op);
   Result apply(const UpdateRow& op);
   Result apply(const SetState& op);
   Result apply(const CreateRow& op);
   Result apply(const PutCursor& op);
   Result apply(const TakeLimit& op);
+  Result apply(const DropClaim& op);
+  Result apply(const PutClaim& op);
   Result apply(const RequireTarget& op);
   Result apply(const RequireNoInbound& op);
   Result apply(const RequireNoChildren& op);
+  Result apply(const RequireNoClaims& op);
 
   [[nodiscard]] const Row* find(const ResourceKey& key) const;
   void put(Row row);
+  [[nodiscard]] const Claim* find(const ClaimKey& key) const;
+  // nullopt: none.
+  void put(const ClaimKey& key, std::optional<Claim> claim);
   void remove_edges(const std::vector<Edge>& edges);
   void add_edges(const std::vector<Edge>& edges);
   void remove_unique(const std::vector<UniqueValue>& values);

@@ -22,6 +22,18 @@ void AddContents(Row&& row, batch::Row& binds) {
   binds.push_back(BlobOrNull(std::move(row.outgoing)));
 }
 
+void AddTerms(const ClaimTerms& terms, batch::Row& binds) {
+  binds.push_back(Text(terms.uid.str()));
+  binds.push_back(Number(terms.state));
+  binds.push_back(Number(terms.number));
+  binds.push_back(Number(terms.round));
+}
+
+void AddExpected(const ClaimTerms& terms, batch::Row& binds) {
+  AddTerms(terms, binds);
+  binds.push_back(Number(terms.version));
+}
+
 }  // namespace
 
 batch::Row Binder::key(const ResourceKey& key) const {
@@ -106,6 +118,34 @@ batch::Row Binder::unique(const UniqueValue& value) const {
 batch::Row Binder::cursor(const PutCursor& op) const {
   return {Text(op.name), batch::Blob{op.value},
           op.expected.has_value() ? batch::Value(batch::Blob{*op.expected}) : batch::Null()};
+}
+
+batch::Row Binder::required(const RequireClaim& op) const {
+  batch::Row binds = ClaimBinds(op.key);
+  binds.push_back(Text(op.uid.str()));
+  binds.push_back(Number(op.states));
+  return binds;
+}
+
+batch::Row Binder::put(const PutClaim& op) const {
+  batch::Row binds = ClaimBinds(op.claim.key);
+  if (op.expected.has_value()) AddExpected(*op.expected, binds);
+  AddTerms(op.claim.terms, binds);
+  binds.push_back(Number(op.claim.due.value()));
+  binds.emplace_back(batch::Blob{op.claim.note});
+  return binds;
+}
+
+batch::Row Binder::drop(const DropClaim& op) const {
+  batch::Row binds = ClaimBinds(op.key);
+  AddExpected(op.expected, binds);
+  return binds;
+}
+
+batch::Row Binder::no_claims(const RequireNoClaims& op) const {
+  batch::Row binds = ClaimBinds({.type = op.type, .target = op.target});
+  binds.back() = Number(op.before_round);
+  return binds;
 }
 
 batch::Row Binder::limit(const LimitKey& key, int64_t number) const {

@@ -28,6 +28,11 @@ class Binder {
   [[nodiscard]] batch::Row put(const Edge& edge) const;
   [[nodiscard]] batch::Row unique(const UniqueValue& value) const;
   [[nodiscard]] batch::Row cursor(const PutCursor& op) const;
+  [[nodiscard]] batch::Row required(const RequireClaim& op) const;
+  // Of make_claim, or, with terms expected, of change_claim.
+  [[nodiscard]] batch::Row put(const PutClaim& op) const;
+  [[nodiscard]] batch::Row drop(const DropClaim& op) const;
+  [[nodiscard]] batch::Row no_claims(const RequireNoClaims& op) const;
   [[nodiscard]] batch::Row limit(const LimitKey& key, int64_t number) const;
   [[nodiscard]] batch::Row children(const ResourceKey& key, const KindName& kind) const;
 

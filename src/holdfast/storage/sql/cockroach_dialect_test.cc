@@ -13,9 +13,11 @@ using ::testing::Not;
 std::vector<std::string> CommitTexts() {
   const Dialect& d = CockroachDialect();
   const SetTexts& sets = *d.sets;
-  std::vector<std::string> texts = {d.lock_row,    d.wait_out,   d.require_row,   d.require_target,
-                                    d.erase_row,   d.update_row, d.set_state,     d.create_row,
-                                    d.swap_cursor, d.take_limit, sets.lock_mixed, sets.lock_limits};
+  std::vector<std::string> texts = {
+      d.lock_row,      d.wait_out,     d.require_row,    d.require_target,
+      d.erase_row,     d.update_row,   d.set_state,      d.create_row,
+      d.swap_cursor,   d.take_limit,   sets.lock_mixed,  sets.lock_limits,
+      d.require_claim, d.change_claim, d.wait_out_claim, sets.require_claim.set};
   for (const SetText* text : {&sets.lock_target, &sets.erase_row, &sets.update_row, &sets.set_state,
                               &sets.create_row, &sets.create_row_with_edge, &sets.add_limit}) {
     texts.push_back(text->each);

@@ -54,6 +54,26 @@ std::string ToText(batch::Value value) {
 
 std::string ToBytes(batch::Value value) { return ToBytesIfAny(std::move(value)).value_or(""); }
 
+batch::Row ClaimBinds(const ClaimKey& key) {
+  return {Number(static_cast<int64_t>(key.type)), Text(key.target.kind.str()),
+          Text(key.target.name.str()), Text(key.holder)};
+}
+
+Claim ToClaim(ClaimKey key, batch::Row& columns, size_t first) {
+  constexpr size_t kColumns = 7;
+  HF_CHECK(columns.size() >= first + kColumns) << columns.size() << " columns";
+  batch::Value* column = columns.data() + first;
+  Claim claim{.key = std::move(key)};
+  claim.terms = {.uid = Uid(ToText(std::move(column[0]))),
+                 .state = ToNumber(column[1]),
+                 .number = ToNumber(column[2]),
+                 .round = ToNumber(column[3]),
+                 .version = ToNumber(column[6])};
+  claim.due = Timestamp(ToNumber(column[4]));
+  claim.note = ToBytes(std::move(column[5]));
+  return claim;
+}
+
 Row ToRow(ResourceKey key, batch::Row& columns, size_t first, Fields fields) {
   const size_t needed = first + kShadowColumns + (fields == Fields::kAll ? 3 : 0);
   HF_CHECK(columns.size() >= needed) << columns.size() << " columns";

@@ -28,6 +28,11 @@ template <class T>
 [[nodiscard]] std::string ToText(batch::Value value);
 [[nodiscard]] std::string ToBytes(batch::Value value);
 
+// A claim's key as parameters.
+[[nodiscard]] batch::Row ClaimBinds(const ClaimKey& key);
+// From the columns of see_claim, which begin at `first`. Takes them.
+[[nodiscard]] Claim ToClaim(ClaimKey key, batch::Row& columns, size_t first);
+
 // From the columns that begin at `first`: a shadow, or with Fields::kAll a row. Takes them.
 [[nodiscard]] Row ToRow(ResourceKey key, batch::Row& columns, size_t first, Fields fields);
 

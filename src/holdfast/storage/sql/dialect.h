@@ -80,6 +80,7 @@ struct SetTexts {
   SetText change_limit;     // the same, lowest sum, highest sum?
   std::string lock_limits;  // holder's kind, name, counted: a set, in its order; perhaps none
   SetText require_target, find_inbound, find_child;
+  SetText require_claim;  // with Lock::kKeyShare
 };
 
 struct Dialect {
@@ -91,6 +92,8 @@ struct Dialect {
   std::string lock_row;  // $kind, name, Lock
   // Waits until nobody holds the row who was there before its state changed. Empty: not needed.
   std::string wait_out;  // $kind, name
+  // The same for a claim: until nobody holds it who required it before its state changed.
+  std::string wait_out_claim;  // a claim's key
   // Binds of unique values: text has no U+0000, and index entries are bounded. nullptr: as they
   // are.
   std::string (*unique_key)(std::string_view value) = nullptr;
@@ -125,15 +128,23 @@ struct Dialect {
   std::string require_cursor;  // name, value (empty: none)
   std::string put_cursor;      // name, value
   std::string drop_cursor;     // name; perhaps none
+  // A claim's key is: type, kind of the target (as text), its name, holder.
+  std::string require_claim;  // key, uid, states
+  std::string make_claim;     // key, uid, state, number, round, due, note: if there is none
+  std::string change_claim;   // key, expected terms; uid, state, number, round, due, note
+  std::string drop_claim;     // key, expected terms: uid, state, number, round, version
+  std::string see_claim;      // key -> uid, state, number, round, due, note, version
   // Makes the row, or gives it another max; perhaps neither.
-  std::string ensure_limit;    // holder's kind (as text), name, counted (as text), max
-  std::string take_limit;      // the first three, n. Below zero: a constraint, or no row either
-  std::string see_limit;       // the first three -> used, max
-  std::string require_target;  // $kind, name
-  std::string find_inbound;    // $kind, name -> 1 if there is an edge that counts
-  std::string see_inbound;     // $kind, name -> the first: source kind, name, path, behavior
-  std::string find_child;      // $kind, first name, end of names -> 1 if there is one
-  std::string see_child;       // the same -> the first: name
+  std::string ensure_limit;     // holder's kind (as text), name, counted (as text), max
+  std::string take_limit;       // the first three, n. Below zero: a constraint, or no row either
+  std::string see_limit;        // the first three -> used, max
+  std::string require_target;   // $kind, name
+  std::string find_inbound;     // $kind, name -> 1 if there is an edge that counts
+  std::string see_inbound;      // $kind, name -> the first: source kind, name, path, behavior
+  std::string find_child;       // $kind, first name, end of names -> 1 if there is one
+  std::string see_child;        // the same -> the first: name
+  std::string find_claim;       // type, target's kind, name, round -> 1 if there is an earlier one
+  std::string see_first_claim;  // the same -> the first: holder, and as see_claim
 
   // --- reads
   // What tells a reader which changes are new: numbers in order of commit, or, with several writers
@@ -156,8 +167,12 @@ struct Dialect {
   std::string inbound;  // $kind, name, $source kind, from source, behind field, behaviors,
                         // limit -> source, path, behavior
   std::string count_inbound;  // $kind, name, behaviors -> count
-  std::string limits;         // behind holder's kind, name, counted; limit -> these, used, max
-  std::string cursor;         // name -> value
+  // -> target's kind, name, holder, and as see_claim
+  std::string claims;      // key to start behind, limit: in order, all of the type
+  std::string claims_on;   // the same: only those on this target
+  std::string due_claims;  // type, time, limit: by time, then in order
+  std::string limits;      // behind holder's kind, name, counted; limit -> these, used, max
+  std::string cursor;      // name -> value
   // revision, behind kind name, name in it; limit -> kind name, name, row
   // by snapshot: writers below `top` to look at, top; of the lowest writer of these only what is
   // behind: that writer (0: nothing of the sort), kind name, name; limit

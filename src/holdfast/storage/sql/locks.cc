@@ -62,6 +62,10 @@ bool IsClosing(const SetState& op) {
   return (op.from_states & kActive) != 0 && op.to != RowState::kActive;
 }
 
+bool IsSuspending(const PutClaim& op) {
+  return op.claim.key.type == ClaimType::kRight && op.claim.terms.state != kRightHeld;
+}
+
 Locks LocksOf(const Batch& batch) {
   Changed changed = ChangedBy(batch);
   Locks locks;

@@ -35,4 +35,7 @@ struct Locks {
 // dependants are looked for.
 [[nodiscard]] bool IsClosing(const SetState& op);
 
+// Leaves a right that can't be used: likewise.
+[[nodiscard]] bool IsSuspending(const PutClaim& op);
+
 }  // namespace holdfast::storage::sql

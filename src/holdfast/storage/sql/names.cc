@@ -36,6 +36,11 @@ class Collector {
     values(op.unique);
   }
   void operator()(const PutCursor& /*op*/) {}
+  // Claims are few, and have their kinds as text.
+  void operator()(const RequireClaim& /*op*/) {}
+  void operator()(const DropClaim& /*op*/) {}
+  void operator()(const PutClaim& /*op*/) {}
+  void operator()(const RequireNoClaims& /*op*/) {}
   void operator()(const TakeLimit& /*op*/) {}
   void operator()(const RequireTarget& op) { kind(op.key.kind); }
   void operator()(const RequireNoInbound& op) { kind(op.key.kind); }

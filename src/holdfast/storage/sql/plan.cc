@@ -32,6 +32,13 @@ const ResourceKey* KeyOf(const Op& op) {
   return nullptr;
 }
 
+const ClaimKey* ClaimKeyOf(const Op& op) {
+  if (const auto* o = std::get_if<RequireClaim>(&op)) return &o->key;
+  if (const auto* o = std::get_if<DropClaim>(&op)) return &o->key;
+  if (const auto* o = std::get_if<PutClaim>(&op)) return &o->claim.key;
+  return nullptr;
+}
+
 }  // namespace
 
 // Rows of one type of op, with their edges and unique values, of several ops together.
@@ -133,9 +140,11 @@ Plan::Plan(const Dialect& dialect, const NameIds& names, Batch& batch, Timestamp
   using Planner = void (Plan::*)(const Positions&);
   // In the order of Op's alternatives.
   constexpr std::array<Planner, std::variant_size_v<Op>> kPlanners = {
-      &Plan::plan_requests, &Plan::plan_guards,  &Plan::plan_erases,  &Plan::plan_updates,
-      &Plan::plan_states,   &Plan::plan_creates, &Plan::plan_cursors, &Plan::plan_limits,
-      &Plan::plan_targets,  &Plan::plan_inbound, &Plan::plan_children};
+      &Plan::plan_requests,       &Plan::plan_guards,   &Plan::plan_required_claims,
+      &Plan::plan_erases,         &Plan::plan_updates,  &Plan::plan_states,
+      &Plan::plan_creates,        &Plan::plan_cursors,  &Plan::plan_limits,
+      &Plan::plan_dropped_claims, &Plan::plan_claims,   &Plan::plan_targets,
+      &Plan::plan_inbound,        &Plan::plan_children, &Plan::plan_no_claims};
   for (size_t type = 0; type < kPlanners.size(); ++type) (this->*kPlanners[type])(by_type[type]);
 }
 
@@ -195,6 +204,17 @@ void Plan::plan_guards(const Positions& ops) {
          .observe = &dialect_.see_row,
          .about = About::kRow},
         bind_.guard(std::get<RequireRow>(batch_.ops[i])), {i});
+  }
+}
+
+void Plan::plan_required_claims(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    add({.label = "require_claim",
+         .sql = dialect_.require_claim,
+         .expect = kOne,
+         .observe = &dialect_.see_claim,
+         .about = About::kClaim},
+        bind_.required(std::get<RequireClaim>(batch_.ops[i])), {i});
   }
 }
 
@@ -285,6 +305,38 @@ void Plan::plan_limits(const Positions& ops) {
   }
 }
 
+void Plan::plan_dropped_claims(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    add({.label = "drop_claim",
+         .sql = dialect_.drop_claim,
+         .expect = kOne,
+         .observe = &dialect_.see_claim,
+         .about = About::kClaim},
+        bind_.drop(std::get<DropClaim>(batch_.ops[i])), {i});
+  }
+}
+
+void Plan::plan_claims(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    const auto& op = std::get<PutClaim>(batch_.ops[i]);
+    if (op.expected.has_value()) {
+      add({.label = "change_claim",
+           .sql = dialect_.change_claim,
+           .expect = kOne,
+           .observe = &dialect_.see_claim,
+           .about = About::kClaim},
+          bind_.put(op), {i});
+    } else {
+      add({.label = "make_claim",
+           .sql = dialect_.make_claim,
+           .expect = kOne,
+           .observe = &dialect_.see_claim,
+           .about = About::kClaim},
+          bind_.put(op), {i});
+    }
+  }
+}
+
 void Plan::plan_targets(const Positions& ops) {
   for (const uint32_t i : ops) {
     add({.label = "require_target",
@@ -322,6 +374,17 @@ void Plan::plan_children(const Positions& ops) {
   }
 }
 
+void Plan::plan_no_claims(const Positions& ops) {
+  for (const uint32_t i : ops) {
+    add({.label = "find_claim",
+         .sql = dialect_.find_claim,
+         .expect = kNone,
+         .observe = &dialect_.see_first_claim,
+         .about = About::kFirstClaim},
+        bind_.no_claims(std::get<RequireNoClaims>(batch_.ops[i])), {i});
+  }
+}
+
 Failure FailureOf(const batch::Failure& failure) {
   Failure answer;
   answer.message = failure.label + ": " + failure.message;
@@ -351,6 +414,10 @@ Failure Plan::explain(const batch::Failure& failure) const {
   switch (about) {
     case About::kRow:
       return see_row(std::move(answer), failure.observed);
+    case About::kClaim:
+      return see_claim(std::move(answer), failure.observed);
+    case About::kFirstClaim:
+      return see_first_claim(std::move(answer), failure.observed);
     case About::kUnique:
       return see_unique(std::move(answer), origin.part);
     case About::kInbound:
@@ -375,6 +442,21 @@ Failure Plan::see_row(Failure failure, batch::Row observed) const {
   const ResourceKey* key = KeyOf(batch_.ops[failure.op]);
   HF_CHECK(key != nullptr);
   if (!observed.empty()) failure.row = ToRow(*key, observed, 0, Fields::kShadow);
+  return failure;
+}
+
+Failure Plan::see_claim(Failure failure, batch::Row observed) const {
+  const ClaimKey* key = ClaimKeyOf(batch_.ops[failure.op]);
+  HF_CHECK(key != nullptr);
+  if (!observed.empty()) failure.claim = ToClaim(*key, observed, 0);
+  return failure;
+}
+
+Failure Plan::see_first_claim(Failure failure, batch::Row observed) const {
+  if (observed.empty()) return failure;  // gone between the check and the look
+  const auto& op = std::get<RequireNoClaims>(batch_.ops[failure.op]);
+  ClaimKey key{.type = op.type, .target = op.target, .holder = ToText(std::move(observed[0]))};
+  failure.claim = ToClaim(std::move(key), observed, 1);
   return failure;
 }
 

@@ -38,7 +38,18 @@ class Plan {
   class RowRun;
 
   // What a step is about, and so what its Failure::observed holds.
-  enum class About { kNothing, kRequest, kRow, kUnique, kCursor, kLimit, kInbound, kChild };
+  enum class About {
+    kNothing,
+    kRequest,
+    kRow,
+    kUnique,
+    kCursor,
+    kClaim,
+    kLimit,
+    kInbound,
+    kChild,
+    kFirstClaim
+  };
   // Where an execution comes from.
   struct Origin {
     uint32_t op = 0;
@@ -59,17 +70,23 @@ class Plan {
   void plan_locks();
   void plan_requests(const Positions& ops);
   void plan_guards(const Positions& ops);
+  void plan_required_claims(const Positions& ops);
   void plan_erases(const Positions& ops);
   void plan_updates(const Positions& ops);
   void plan_states(const Positions& ops);
   void plan_creates(const Positions& ops);
   void plan_cursors(const Positions& ops);
   void plan_limits(const Positions& ops);
+  void plan_dropped_claims(const Positions& ops);
+  void plan_claims(const Positions& ops);
   void plan_targets(const Positions& ops);
   void plan_inbound(const Positions& ops);
   void plan_children(const Positions& ops);
+  void plan_no_claims(const Positions& ops);
 
   [[nodiscard]] Failure see_row(Failure failure, batch::Row observed) const;
+  [[nodiscard]] Failure see_claim(Failure failure, batch::Row observed) const;
+  [[nodiscard]] Failure see_first_claim(Failure failure, batch::Row observed) const;
   [[nodiscard]] Failure see_limit(Failure failure, const batch::Failure& from) const;
   [[nodiscard]] Failure see_unique(Failure failure, uint32_t part) const;
   [[nodiscard]] Failure see_inbound(Failure failure, batch::Row observed) const;

@@ -33,6 +33,9 @@ constexpr absl::string_view kRowValues =
     "$1::int4, $2::text, $3::text, $4::int8, $5::int2, $6::int8, $7::text, $8::int8, $9::bytea, "
     "$10::json, $11::bytea, 1, ";
 
+constexpr absl::string_view kIsServerClaim =
+    "type = $1::int2 AND target_kind = $2::text AND target_name = $3::text AND holder = $4::text";
+
 std::string Select(absl::string_view condition, absl::string_view more, absl::string_view lock) {
   return absl::StrCat("SELECT 1 FROM resource r WHERE ", condition, more, " ", lock);
 }
@@ -150,6 +153,34 @@ void AddRecords(Dialect& d) {
                               " AND used + $4::int8 >= 0 "
                               "AND ($4::int8 <= 0 OR used + $4::int8 <= max)");
   d.see_limit = absl::StrCat("SELECT used, max FROM limit_row WHERE ", kIsLimit);
+}
+
+void AddClaims(const ServerMake& make, Dialect& d) {
+  d.require_claim = absl::StrCat("SELECT 1 FROM claim WHERE ", kIsServerClaim,
+                                 " AND uid = $5::text AND (1 << state)::int8 & $6::int8 <> 0 ",
+                                 LockOf(make, Lock::kKeyShare));
+  d.make_claim = absl::StrCat(
+      "INSERT INTO claim(type, target_kind, target_name, holder, ", kServerClaim,
+      ") VALUES ($1::int2, $2::text, $3::text, $4::text, $5::text, $6::int2, $7::int8, $8::int8, "
+      "$9::int8, $10::bytea, 1) ON CONFLICT DO NOTHING");
+  constexpr absl::string_view kIsAsExpected =
+      " AND uid = $5::text AND state = $6::int2 AND number = $7::int8 AND round = $8::int8 "
+      "AND version = $9::int8";
+  d.change_claim = absl::StrCat(
+      "UPDATE claim SET version = version + 1, uid = $10::text, state = $11::int2, "
+      "number = $12::int8, round = $13::int8, due = $14::int8, note = $15::bytea WHERE ",
+      kIsServerClaim, kIsAsExpected);
+  d.drop_claim = absl::StrCat("DELETE FROM claim WHERE ", kIsServerClaim, kIsAsExpected);
+  d.see_claim = absl::StrCat("SELECT ", kServerClaim, " FROM claim WHERE ", kIsServerClaim);
+  constexpr absl::string_view kEarlier =
+      " FROM claim WHERE type = $1::int2 AND target_kind = $2::text AND target_name = $3::text "
+      "AND round < $4::int8 ";
+  d.find_claim = absl::StrCat("SELECT 1", kEarlier, "LIMIT 1");
+  d.see_first_claim =
+      absl::StrCat("SELECT holder, ", kServerClaim, kEarlier, "ORDER BY holder LIMIT 1");
+  // As wait_out.
+  d.wait_out_claim = absl::StrCat("WITH d AS (DELETE FROM claim WHERE ", kIsServerClaim,
+                                  " RETURNING *) INSERT INTO claim SELECT * FROM d");
 }
 
 void AddChecks(Dialect& d) {
@@ -437,7 +468,17 @@ void AddSetLimits(SetTexts& sets) {
                                   " FOR UPDATE) l");
 }
 
-void AddSetChecks(const Dialect& d, SetTexts& sets) {
+void AddSetChecks(const ServerMake& make, const Dialect& d, SetTexts& sets) {
+  const Columns claim = {{"type", "int2"},   {"target_kind", "text"}, {"target_name", "text"},
+                         {"holder", "text"}, {"uid", "text"},         {"states", "int8"}};
+  sets.require_claim = {
+      d.require_claim,
+      absl::StrCat("SELECT i.o", FromNumbered(claim),
+                   " CROSS JOIN LATERAL (SELECT 1 FROM claim c WHERE c.type = i.type "
+                   "AND c.target_kind = i.target_kind AND c.target_name = i.target_name "
+                   "AND c.holder = i.holder AND c.uid = i.uid "
+                   "AND (1 << c.state)::int8 & i.states <> 0 ",
+                   LockOf(make, Lock::kKeyShare), ") c")};
   sets.find_inbound = {
       d.find_inbound,
       absl::StrCat("SELECT i.o", FromNumbered(KeyColumns()),
@@ -458,6 +499,7 @@ void AddServerCommits(const ServerMake& make, Dialect& dialect) {
   AddRowChanges(make, dialect);
   AddEdges(dialect);
   AddRecords(dialect);
+  AddClaims(make, dialect);
   AddChecks(dialect);
   dialect.unique_key = &ServerUniqueKey;
 }
@@ -469,7 +511,7 @@ SetTexts ServerSets(const ServerMake& make, const Dialect& dialect) {
   AddSetInserts(make, sets);
   AddSetDrops(dialect, sets);
   AddSetLimits(sets);
-  AddSetChecks(dialect, sets);
+  AddSetChecks(make, dialect, sets);
   return sets;
 }
 

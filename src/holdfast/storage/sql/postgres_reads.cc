@@ -77,6 +77,20 @@ void AddServerReads(Dialect& d) {
   d.count_inbound =
       "SELECT count(*) FROM edge WHERE target_kind = $1::int4 AND target_name = $2::text "
       "AND (1 << behavior)::int8 & $3::int8 <> 0";
+  const std::string claims =
+      absl::StrCat("SELECT target_kind, target_name, holder, ", kServerClaim, " FROM claim WHERE ");
+  d.claims = absl::StrCat(
+      claims,
+      "type = $1::int2 AND (target_kind, target_name, holder) > ($2::text, $3::text, $4::text) "
+      "ORDER BY target_kind, target_name, holder LIMIT $5::int8");
+  d.claims_on = absl::StrCat(claims,
+                             "type = $1::int2 AND target_kind = $2::text "
+                             "AND target_name = $3::text "
+                             "AND ($4::text IS NULL OR holder > $4::text) "
+                             "ORDER BY holder LIMIT $5::int8");
+  d.due_claims = absl::StrCat(claims,
+                              "type = $1::int2 AND due <= $2::int8 "
+                              "ORDER BY due, target_kind, target_name, holder LIMIT $3::int8");
   d.limits =
       "SELECT holder_kind, holder_name, counted, used, max FROM limit_row "
       "WHERE (holder_kind, holder_name, counted) > ($1::text, $2::text, $3::text) "

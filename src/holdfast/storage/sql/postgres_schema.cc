@@ -95,6 +95,22 @@ constexpr const char* kTables[] = {
     "CREATE TABLE cursor (name text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL)",
     "INSERT INTO meta(id, schema_version, incarnation) VALUES (1, 0, '')"};
 
+constexpr const char* kClaims[] = {R"sql(CREATE TABLE claim (
+  type int2 NOT NULL,
+  target_kind text COLLATE "C" NOT NULL,
+  target_name text COLLATE "C" NOT NULL,
+  holder text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  state int2 NOT NULL,
+  number int8 NOT NULL,
+  round int8 NOT NULL,
+  version int8 NOT NULL,
+  due int8 NOT NULL,
+  note bytea NOT NULL,
+  PRIMARY KEY (type, target_kind, target_name, holder)
+))sql",
+                                   "CREATE INDEX claim_by_due ON claim(type, due)"};
+
 std::string Literal(std::string_view text) {
   return absl::StrCat("'", absl::StrReplaceAll(ToAbsl(text), {{"'", "''"}}), "'");
 }
@@ -289,7 +305,8 @@ Task<absl::Status> SetUp::set_indexes(Opened& opened) {
 
 const Migrations& PostgresMigrations() {
   static const Migrations migrations = {
-      {.to = 1, .statements = {std::begin(kTables), std::end(kTables)}}};
+      {.to = 1, .statements = {std::begin(kTables), std::end(kTables)}},
+      {.to = 2, .statements = {std::begin(kClaims), std::end(kClaims)}}};
   return migrations;
 }
 

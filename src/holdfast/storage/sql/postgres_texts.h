@@ -17,6 +17,8 @@ inline constexpr absl::string_view kServerRow =
     "r.uid, r.stamp, r.version, r.revision, r.state, r.pending, r.round, r.delete_time, r.body, "
     "r.fields, r.outgoing";
 
+inline constexpr absl::string_view kServerClaim = "uid, state, number, round, due, note, version";
+
 // How makes of database differ in what a commit says.
 struct ServerMake {
   std::string_view revision;  // of the running transaction, as an expression

@@ -56,6 +56,8 @@ bool OrderMatters(const Batch& batch) {
          Repeats<UpdateRow>(batch, [](const UpdateRow& op) { return op.row.key; }) ||
          Repeats<SetState>(batch, [](const SetState& op) { return op.key; }) ||
          Repeats<CreateRow>(batch, [](const CreateRow& op) { return op.row.key; }) ||
+         Repeats<DropClaim>(batch, [](const DropClaim& op) { return op.key; }) ||
+         Repeats<PutClaim>(batch, [](const PutClaim& op) { return op.claim.key; }) ||
          Swaps(batch, &UpdateRow::removed_edges, &UpdateRow::added_edges) ||
          Swaps(batch, &UpdateRow::removed_unique, &UpdateRow::added_unique);
 }
@@ -92,6 +94,7 @@ class Planner {
 
   batch::Batch run() {
     if (only_create_ == nullptr) lock();
+    required_claims();
     requests();
     drops();
     changes();
@@ -99,6 +102,7 @@ class Planner {
     puts();
     cursors();
     limits();
+    claims();
     checks();
     if (batch_.mode == Batch::Mode::kRehearse) sql_.set_mode(batch::Batch::Mode::kRehearse);
     return std::move(sql_);
@@ -116,6 +120,23 @@ class Planner {
                      .expect = expect};
     if (many) step.takes = batch::Step::Takes::kSet;
     sql_.add(std::move(step));
+  }
+
+  // One after another, where what is changed is few.
+  void add_each(std::string_view label, const std::string& sql, Rows rows) {
+    if (rows.empty()) return;
+    sql_.add(batch::Step{
+        .label = std::string(label), .sql = sql, .binds = std::move(rows), .expect = kOne});
+  }
+
+  // In order of their keys: of two batches that change the same, one waits for the other.
+  template <class T, class KeyOf>
+  std::vector<const T*> by_key(const KeyOf& key_of) const {
+    std::vector<const T*> ops;
+    ForEach<T>(batch_, [&](const T& op) { ops.push_back(&op); });
+    std::sort(ops.begin(), ops.end(),
+              [&](const T* a, const T* b) { return *key_of(*a) < *key_of(*b); });
+    return ops;
   }
 
   batch::Row bind_lock(const RowLock& row) const {
@@ -148,6 +169,14 @@ class Planner {
       const SetText& text = sets_.lock_row[static_cast<size_t>(first)];
       add("sets.lock_row", text, std::move(binds), kOne);
     }
+  }
+
+  void required_claims() {
+    Rows rows;
+    for (const auto* op : by_key<RequireClaim>([](const auto& op) { return &op.key; })) {
+      rows.push_back(bind_.required(*op));
+    }
+    add("sets.require_claim", sets_.require_claim, std::move(rows), kOne);
   }
 
   void requests() {
@@ -209,12 +238,7 @@ class Planner {
   void creates() {
     Rows rows;
     Rows edges;
-    // In order of their keys: of two batches that make the same, one waits for the other.
-    std::vector<const CreateRow*> ops;
-    ForEach<CreateRow>(batch_, [&](const CreateRow& op) { ops.push_back(&op); });
-    std::sort(ops.begin(), ops.end(),
-              [](const CreateRow* a, const CreateRow* b) { return a->row.key < b->row.key; });
-    for (const CreateRow* op : ops) {
+    for (const auto* op : by_key<CreateRow>([](const auto& op) { return &op.row.key; })) {
       rows.push_back(bind_.create(Row(op->row)));
       for (const Edge& edge : op->edges) edges.push_back(bind_.put(edge));
     }
@@ -257,11 +281,7 @@ class Planner {
   void cursors() {
     Rows rows;
     ForEach<PutCursor>(batch_, [&](const PutCursor& op) { rows.push_back(bind_.cursor(op)); });
-    if (rows.empty()) return;
-    sql_.add(batch::Step{.label = "swap_cursor",
-                         .sql = dialect_.swap_cursor,
-                         .binds = std::move(rows),
-                         .expect = kOne});
+    add_each("swap_cursor", dialect_.swap_cursor, std::move(rows));
   }
 
   // All that the batch takes from one limit, in the order of ops.
@@ -307,6 +327,21 @@ class Planner {
     add("sets.change_limit", sets_.change_limit, std::move(changed), kOne);
   }
 
+  void claims() {
+    Rows dropped;
+    Rows changed;
+    Rows made;
+    for (const auto* op : by_key<DropClaim>([](const auto& op) { return &op.key; })) {
+      dropped.push_back(bind_.drop(*op));
+    }
+    for (const auto* op : by_key<PutClaim>([](const auto& op) { return &op.claim.key; })) {
+      (op->expected.has_value() ? changed : made).push_back(bind_.put(*op));
+    }
+    add_each("drop_claim", dialect_.drop_claim, std::move(dropped));
+    add_each("change_claim", dialect_.change_claim, std::move(changed));
+    add_each("make_claim", dialect_.make_claim, std::move(made));
+  }
+
   void checks() {
     Rows targets;
     Rows inbound;
@@ -321,6 +356,12 @@ class Planner {
     add("sets.require_target", sets_.require_target, std::move(targets), kOne);
     add("sets.find_inbound", sets_.find_inbound, std::move(inbound), kNone);
     add("sets.find_child", sets_.find_child, std::move(children), kNone);
+    ForEach<RequireNoClaims>(batch_, [&](const RequireNoClaims& op) {
+      sql_.add(batch::Step{.label = "find_claim",
+                           .sql = dialect_.find_claim,
+                           .binds = {bind_.no_claims(op)},
+                           .expect = kNone});
+    });
   }
 
   const Dialect& dialect_;

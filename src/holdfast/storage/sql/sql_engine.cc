@@ -139,16 +139,23 @@ Task<Commit> SqlEngine::committed(const Batch& batch, Revision revision) {
 Task<absl::Status> SqlEngine::wait_out(const Batch& batch) {
   if (dialect_.wait_out.empty()) co_return absl::OkStatus();
   std::set<ResourceKey> keys;
+  std::set<ClaimKey> claims;
   for (const Op& op : batch.ops) {
     const auto* state = std::get_if<SetState>(&op);
     if (state != nullptr && IsClosing(*state)) keys.insert(state->key);
+    const auto* put = std::get_if<PutClaim>(&op);
+    if (put != nullptr && IsSuspending(*put)) claims.insert(put->claim.key);
   }
-  if (keys.empty()) co_return absl::OkStatus();
   const Binder bind(dialect_, *names_.known());
-  batch::Step step{.label = "wait_out", .sql = dialect_.wait_out};
-  for (const ResourceKey& key : keys) step.binds.push_back(bind.key(key));
+  batch::Step rows{.label = "wait_out", .sql = dialect_.wait_out};
+  for (const ResourceKey& key : keys) rows.binds.push_back(bind.key(key));
+  batch::Step rights{.label = "wait_out_claim", .sql = dialect_.wait_out_claim};
+  for (const ClaimKey& key : claims) rights.binds.push_back(ClaimBinds(key));
   batch::Batch sql(batch.label);
-  sql.add(std::move(step));
+  for (batch::Step* step : {&rows, &rights}) {
+    if (!step->binds.empty()) sql.add(std::move(*step));
+  }
+  if (sql.steps().empty()) co_return absl::OkStatus();
   const batch::Outcome outcome = co_await database_->commit(std::move(sql));
   co_return outcome.status();
 }

@@ -298,6 +298,60 @@ Task<absl::StatusOr<std::optional<LimitRow>>> SqlSnapshot::limit(LimitKey key) {
   co_return answer;
 }
 
+Task<absl::StatusOr<std::vector<std::optional<Claim>>>> SqlSnapshot::get_claims(
+    std::vector<ClaimKey> keys) {
+  std::vector<batch::Row> binds;
+  binds.reserve(keys.size());
+  for (const ClaimKey& key : keys) binds.push_back(ClaimBinds(key));
+  HF_CO_ASSIGN_OR_RETURN(
+      std::vector<std::vector<batch::Row>> found,
+      co_await reader_->query_each(context_.dialect.see_claim, std::move(binds), 1));
+  std::vector<std::optional<Claim>> answer(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!found[i].empty()) answer[i] = ToClaim(std::move(keys[i]), found[i][0], 0);
+  }
+  co_return answer;
+}
+
+Task<absl::StatusOr<std::vector<Claim>>> SqlSnapshot::claims(ClaimQuery query) {
+  ClaimKey from{.type = query.type, .target = query.target.value_or(ResourceKey())};
+  if (query.after.has_value()) from = std::max(from, *query.after);
+  const bool of_one = query.target.has_value();
+  if (of_one && from.target != *query.target) co_return std::vector<Claim>();
+  const size_t limit = PageSize(query.limit);
+  batch::Row binds = ClaimBinds(from);
+  if (of_one && !query.after.has_value()) binds.back() = batch::Null();
+  binds.push_back(Number(static_cast<int64_t>(limit)));
+  const Dialect& dialect = context_.dialect;
+  co_return co_await claims_from(of_one ? dialect.claims_on : dialect.claims, std::move(binds),
+                                 query.type, limit);
+}
+
+Task<absl::StatusOr<std::vector<Claim>>> SqlSnapshot::due_claims(ClaimType type, Timestamp by,
+                                                                 size_t limit) {
+  const size_t page = PageSize(limit);
+  batch::Row binds = {Number(static_cast<int64_t>(type)), Number(by.value()),
+                      Number(static_cast<int64_t>(page))};
+  co_return co_await claims_from(context_.dialect.due_claims, std::move(binds), type, page);
+}
+
+Task<absl::StatusOr<std::vector<Claim>>> SqlSnapshot::claims_from(const std::string& sql,
+                                                                  batch::Row binds, ClaimType type,
+                                                                  size_t limit) {
+  HF_CO_ASSIGN_OR_RETURN(std::vector<batch::Row> found,
+                         co_await rows(sql, std::move(binds), limit));
+  std::vector<Claim> answer;
+  answer.reserve(found.size());
+  for (batch::Row& columns : found) {
+    ClaimKey key{.type = type};
+    key.target.kind = KindName(ToText(std::move(columns[0])));
+    key.target.name = ResourceName(ToText(std::move(columns[1])));
+    key.holder = ToText(std::move(columns[2]));
+    answer.push_back(ToClaim(std::move(key), columns, 3));
+  }
+  co_return answer;
+}
+
 Task<absl::StatusOr<std::vector<LimitRow>>> SqlSnapshot::limits(std::optional<LimitKey> after,
                                                                 size_t limit) {
   const LimitKey from = after.value_or(LimitKey());

@@ -49,6 +49,11 @@ class SqlSnapshot final : public Snapshot {
   Task<absl::StatusOr<int64_t>> count_inbound(ResourceKey target, uint32_t behaviors) override;
   Task<absl::StatusOr<ScanPage>> duties(DutyQuery query) override;
   Task<absl::StatusOr<std::optional<LimitRow>>> limit(LimitKey key) override;
+  Task<absl::StatusOr<std::vector<std::optional<Claim>>>> get_claims(
+      std::vector<ClaimKey> keys) override;
+  Task<absl::StatusOr<std::vector<Claim>>> claims(ClaimQuery query) override;
+  Task<absl::StatusOr<std::vector<Claim>>> due_claims(ClaimType type, Timestamp by,
+                                                      size_t limit) override;
   Task<absl::StatusOr<std::vector<LimitRow>>> limits(std::optional<LimitKey> after,
                                                      size_t limit) override;
   Task<absl::StatusOr<std::optional<std::string>>> cursor(std::string name) override;
@@ -66,6 +71,8 @@ class SqlSnapshot final : public Snapshot {
   // are what it takes behind the other parameters.
   Task<absl::Status> use_index(const ScanQuery& query, int64_t kind, std::string& sql,
                                batch::Row& values);
+  Task<absl::StatusOr<std::vector<Claim>>> claims_from(const std::string& sql, batch::Row binds,
+                                                       ClaimType type, size_t limit);
   Task<absl::Status> duties_of_kind(const DutyQuery& query, KindName kind, RowPage& page);
   Task<absl::Status> inbound_of_kind(const InboundQuery& query, KindName kind, InboundPage& page);
 

@@ -106,6 +106,40 @@ void AddOtherChanges(Dialect& d) {
       "AND counted = $3";
 }
 
+constexpr absl::string_view kIsClaim =
+    "type = $1 AND target_kind = $2 AND target_name = $3 AND holder = $4";
+constexpr absl::string_view kIsAsExpected =
+    " AND uid = $5 AND state = $6 AND number = $7 AND round = $8 AND version = $9";
+constexpr absl::string_view kClaim = "uid, state, number, round, due, note, version";
+
+void AddClaims(Dialect& d) {
+  d.require_claim = absl::StrCat("SELECT 1 FROM claim WHERE ", kIsClaim,
+                                 " AND uid = $5 AND (1 << state) & $6 <> 0");
+  d.make_claim = absl::StrCat("INSERT INTO claim(type, target_kind, target_name, holder, ", kClaim,
+                              ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1) "
+                              "ON CONFLICT DO NOTHING");
+  d.change_claim = absl::StrCat(
+      "UPDATE claim SET version = version + 1, uid = $10, state = $11, number = $12, round = $13, "
+      "due = $14, note = $15 WHERE ",
+      kIsClaim, kIsAsExpected);
+  d.drop_claim = absl::StrCat("DELETE FROM claim WHERE ", kIsClaim, kIsAsExpected);
+  d.see_claim = absl::StrCat("SELECT ", kClaim, " FROM claim WHERE ", kIsClaim);
+  constexpr absl::string_view kEarlier =
+      " FROM claim WHERE type = $1 AND target_kind = $2 AND target_name = $3 AND round < $4 ";
+  d.find_claim = absl::StrCat("SELECT 1", kEarlier, "LIMIT 1");
+  d.see_first_claim = absl::StrCat("SELECT holder, ", kClaim, kEarlier, "ORDER BY holder LIMIT 1");
+  const std::string select =
+      absl::StrCat("SELECT target_kind, target_name, holder, ", kClaim, " FROM claim WHERE ");
+  d.claims = absl::StrCat(select,
+                          "type = $1 AND (target_kind, target_name, holder) > ($2, $3, $4) "
+                          "ORDER BY target_kind, target_name, holder LIMIT $5");
+  d.claims_on = absl::StrCat(select,
+                             "type = $1 AND target_kind = $2 AND target_name = $3 "
+                             "AND ($4 IS NULL OR holder > $4) ORDER BY holder LIMIT $5");
+  d.due_claims = absl::StrCat(
+      select, "type = $1 AND due <= $2 ORDER BY due, target_kind, target_name, holder LIMIT $3");
+}
+
 void AddChecks(Dialect& d) {
   d.require_target = "SELECT 1 FROM resource WHERE kind = $1 AND name = $2 AND state = 0";
   d.find_inbound =
@@ -235,6 +269,7 @@ const Dialect& SqliteDialect() {
     AddNames(d);
     AddRowChanges(d);
     AddOtherChanges(d);
+    AddClaims(d);
     AddChecks(d);
     AddReads(d);
     AddPurge(d);

@@ -62,6 +62,21 @@ TEST_F(SqliteMigration, TakesAnOlderDatabaseForwardStepByStep) {
   EXPECT_EQ(number("SELECT n FROM added"), 2);
 }
 
+// Each version that ever was, with something in it.
+TEST_F(SqliteMigration, KeepsWhatEachOlderVersionHolds) {
+  HF_COVERS("T10");
+  const Migrations all = SqliteMigrations();
+  for (size_t steps = 1; steps <= all.size(); ++steps) {
+    remove();
+    ASSERT_TRUE(open(Migrations(all.begin(), all.begin() + static_cast<ptrdiff_t>(steps))).ok());
+    ASSERT_TRUE(connect()->execute("INSERT INTO cursor VALUES ('kept', x'01')").ok());
+    ASSERT_TRUE(open(all).ok());
+    EXPECT_EQ(version(), all.back().to);
+    EXPECT_EQ(number("SELECT count(*) FROM cursor"), 1) << "from version " << steps;
+    EXPECT_EQ(number("SELECT count(*) FROM claim"), 0) << "from version " << steps;
+  }
+}
+
 TEST_F(SqliteMigration, GoesOnBehindTheStepsThatWereDone) {
   HF_COVERS("T10");
   Migrations broken = Later();

@@ -82,6 +82,24 @@ CREATE TABLE cursor (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT
 INSERT INTO meta VALUES (1, 0, '', 0, 0);
 )sql";
 
+constexpr const char* kClaims = R"sql(
+CREATE TABLE claim (
+  type INTEGER NOT NULL,
+  target_kind TEXT NOT NULL,
+  target_name TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  round INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  note BLOB NOT NULL,
+  PRIMARY KEY (type, target_kind, target_name, holder)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_by_due ON claim(type, due);
+)sql";
+
 // All of it or nothing: a crash within leaves the database as it was.
 template <class Work>
 auto InTransaction(Connection& connection, const Work& work) -> decltype(work()) {
@@ -194,7 +212,8 @@ absl::StatusOr<Opened> Open(Connection& connection, const PrepareOptions& option
 }  // namespace
 
 const Migrations& SqliteMigrations() {
-  static const Migrations migrations = {{.to = 1, .statements = {kTables}}};
+  static const Migrations migrations = {{.to = 1, .statements = {kTables}},
+                                        {.to = 2, .statements = {kClaims}}};
   return migrations;
 }
 

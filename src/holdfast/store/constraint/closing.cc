@@ -7,6 +7,7 @@
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/meta.pb.h"
+#include "holdfast/storage/guarded.h"
 #include "holdfast/store/constraint/closure.h"
 #include "holdfast/store/core/codec.h"
 #include "holdfast/store/core/limits.h"
@@ -17,10 +18,13 @@
 namespace holdfast::store {
 namespace {
 
+using storage::CommitGuarded;
 using storage::Edge;
+using storage::Handled;
 using storage::Row;
 using storage::RowState;
 using storage::Snapshot;
+using storage::UnknownOutcome;
 
 constexpr size_t kPage = 100;
 // Batches that may be lost against other writers before the deletion gives up.

@@ -33,26 +33,6 @@ std::string MemberName(std::string_view root_round) {
   return std::string(root_round);
 }
 
-Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch batch,
-                                         UnknownOutcome unknown) {
-  using Kind = storage::Failure::Kind;
-  const std::string label = batch.label;
-  const storage::Commit commit = co_await engine.commit(std::move(batch));
-  if (commit.ok()) co_return true;
-  switch (commit.failure->kind) {
-    case Kind::kGuard:
-    case Kind::kRetryable:
-      co_return false;
-    case Kind::kAmbiguous:
-      if (unknown == UnknownOutcome::kIsNo) co_return false;
-      co_return MakeError(Reason::kCommitUnknown, absl::StrCat(label, ": the answer was lost"));
-    case Kind::kUnavailable:
-      co_return MakeError(Reason::kDatabaseUnavailable, "the database can't be reached; try again");
-    default:
-      co_return MakeError(Reason::kInternal, absl::StrCat(label, ": ", commit.failure->message));
-  }
-}
-
 LiveRounds::Guard::Guard(LiveRounds& rounds, std::string round)
     : state_(rounds.state_), round_(std::move(round)) {
   const MutexLock lock(state_->mutex);

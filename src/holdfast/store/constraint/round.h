@@ -33,15 +33,6 @@ namespace holdfast::store {
   return 1u << static_cast<int>(state);
 }
 
-// Whether a commit of which the answer was lost counts as one that wasn't done: whoever reads again
-// sees what is.
-enum class UnknownOutcome { kIsNo, kIsAnError };
-
-// Commits a batch whose guards tell whether somebody else was faster: false. Others failures are
-// errors; COMMIT_UNKNOWN only if asked for.
-Task<absl::StatusOr<bool>> CommitGuarded(storage::Engine& engine, storage::Batch batch,
-                                         UnknownOutcome unknown = UnknownOutcome::kIsNo);
-
 // Rounds that a request of this process is closing right now: only a hint, so that the background
 // doesn't reopen them under its hands. Thread-safe.
 class LiveRounds {

@@ -12,8 +12,8 @@
 #include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/base/strings.h"
+#include "holdfast/base/texts.h"
 #include "holdfast/store/core/codec.h"
-#include "holdfast/store/core/texts.h"
 
 namespace holdfast::store {
 namespace {

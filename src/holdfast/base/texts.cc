@@ -1,8 +1,8 @@
-#include "holdfast/store/core/texts.h"
+#include "holdfast/base/texts.h"
 
 #include "holdfast/base/error.h"
 
-namespace holdfast::store {
+namespace holdfast {
 
 void PutText(std::string_view text, std::string& out) {
   uint64_t size = text.size();
@@ -23,4 +23,4 @@ absl::StatusOr<std::string_view> TakeText(std::string_view& in) {
   return text;
 }
 
-}  // namespace holdfast::store
+}  // namespace holdfast

@@ -54,6 +54,11 @@ TEST_P(EngineConformance, NamesTheOneOfSeveralThatIsReferredTo) {
   guard_fails({RequireNoInbound{.key = Vpc("a")}, RequireNoInbound{.key = Vpc("b")}}, 1);
 }
 
+TEST_P(EngineConformance, NamesTheOneOfSeveralTargetsThatIsNotThere) {
+  fill();
+  guard_fails({RequireTarget{.key = Vpc("a")}, RequireTarget{.key = Vpc("none")}}, 1);
+}
+
 TEST_P(EngineConformance, NamesTheOneOfSeveralRowsThatIsNotAsRequired) {
   fill();
   guard_fails({RequireRow{.key = Vpc("a")}, RequireRow{.key = Vpc("b"), .version = Version(9)}}, 1);

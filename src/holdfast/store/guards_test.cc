@@ -119,6 +119,28 @@ TEST_P(Guards, AnUpdateDoesNotOpenWhatIsClosedMeanwhile) {
   EXPECT_EQ(store.findings(), "");
 }
 
+// Its version is the same; its count was given back with the decision.
+TEST_P(Guards, ADeletionLeavesWhatAnotherOneHasDecidedMeanwhile) {
+  store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
+  row_ = store.row("projects/p/vpcs/v");
+  const auto rival = [this]() -> Task<void> {
+    const storage::Row row = *row_;
+    storage::Batch decision;
+    decision.add(storage::SetState{.key = row.key,
+                                   .uid = row.uid,
+                                   .from_states = ~0u,
+                                   .from_round = std::nullopt,
+                                   .to = RowState::kDeleting,
+                                   .round = "other",
+                                   .pending = storage::kPendingRemove});
+    const storage::Commit done = co_await store.engine().commit(std::move(decision));
+    EXPECT_TRUE(done.ok());
+  };
+  static_cast<FaultEngine&>(store.engine()).before_commit(rival);
+  EXPECT_FALSE(store.apply(Delete("projects/p/vpcs/v")).ok());
+  EXPECT_EQ(store.state("projects/p/vpcs/v"), RowState::kDeleting);
+}
+
 TEST_P(Guards, AnUpdateSeesThatOnlyTheStateHasChanged) {
   store.given(Create("projects/p"));
   const auto rival = [this]() -> Task<void> {

@@ -86,15 +86,19 @@ void AddCreate(Change& change, WriteSet& set) {
              {.explain = missing ? &ExplainCreateMissing : &ExplainCreate, .change = &change});
 }
 
+// The row is still what was read, in its state, too: that changes without the version.
+storage::RequireRow AsRead(const Change& change) {
+  const Row& before = *change.row;
+  return {.key = change.key,
+          .states = 1u << static_cast<int>(before.state),
+          .uid = before.uid,
+          .version = before.version,
+          .round = before.round};
+}
+
 void AddUpdate(Change& change, WriteSet& set) {
   const Row& before = *change.row;
-  // UpdateRow writes the state too: it must be the one that was read.
-  set.add_op(storage::RequireRow{.key = change.key,
-                                 .states = 1u << static_cast<int>(before.state),
-                                 .uid = before.uid,
-                                 .version = before.version,
-                                 .round = before.round},
-             {.explain = &ExplainChanged, .change = &change});
+  set.add_op(AsRead(change), {.explain = &ExplainChanged, .change = &change});
   storage::UpdateRow op;
   op.expected = before.version;
   op.row.key = change.key;
@@ -114,6 +118,8 @@ void AddUpdate(Change& change, WriteSet& set) {
 }
 
 void AddDelete(Change& change, WriteSet& set) {
+  // What another deletion has decided meanwhile counts for nothing any more: not twice.
+  set.add_op(AsRead(change), {.explain = &ExplainChanged, .change = &change});
   storage::EraseRow op;
   op.key = change.key;
   op.uid = change.row->uid;
@@ -123,6 +129,7 @@ void AddDelete(Change& change, WriteSet& set) {
   if (change.before != nullptr) {
     op.removed_unique = UniqueValuesOf(*change.plan, change.key.name, *change.before);
   }
+  // Can't fail: the guard is about the same row.
   set.add_op(std::move(op), {.explain = &ExplainChanged, .change = &change});
 }
 

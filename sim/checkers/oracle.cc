@@ -236,16 +236,16 @@ void Oracle::apply_one(const storage::PutClaim& op) {
                          ? found != claims_.end() && found->second.terms == *op.expected
                          : found == claims_.end();
   if (!holds) broken("guard", "PutClaim over another claim", {op.claim.key.target});
-  claims_[op.claim.key] = op.claim;
+  storage::Claim& claim = claims_[op.claim.key] = op.claim;
+  claim.terms.version = op.expected.has_value() ? op.expected->version + 1 : 1;
 }
 
-void Oracle::apply_one(const storage::RequireNoClaims& op) {
-  const storage::ClaimKey first{.type = op.type, .target = op.target};
-  for (auto i = claims_.lower_bound(first); i != claims_.end(); ++i) {
-    if (i->first.type != op.type || i->first.target != op.target) break;
-    if (i->second.terms.round < op.before_round) {
-      broken("guard", "RequireNoClaims didn't hold", {op.target});
-    }
+void Oracle::apply_one(const storage::RequireUnheld& op) {
+  for (const auto& [key, claim] : claims_) {
+    const bool holds =
+        key.type == storage::ClaimType::kBlockade || key.type == storage::ClaimType::kSource;
+    if (!holds || key.target != op.key || claim.terms.round >= op.before_round) continue;
+    broken("guard", "RequireUnheld didn't hold", {op.key});
   }
 }
 

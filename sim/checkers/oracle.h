@@ -104,7 +104,7 @@ class Oracle {
   void apply_one(const storage::RequireClaim& op);
   void apply_one(const storage::DropClaim& op);
   void apply_one(const storage::PutClaim& op);
-  void apply_one(const storage::RequireNoClaims& op);
+  void apply_one(const storage::RequireUnheld& op);
   void apply_one(const storage::TakeLimit& op);
   void apply_one(const storage::RequireTarget& op);
   void apply_one(const storage::RequireNoInbound& op);

@@ -350,14 +350,13 @@ struct Closed {
   int visible = 0;  // children, to who looks right after the closing
 };
 
-// Until it is done.
+// Until it is done: at SERIALIZABLE it may lose against many, before the mark or behind it.
 Task<void> CommitClose(Engine& engine, Op close) {
-  for (;;) {
+  for (int attempt = 0; attempt < kEnough; ++attempt) {
     Batch batch{.label = "close"};
     batch.add(close);
     const Commit done = co_await engine.commit(std::move(batch));
     if (done.ok()) co_return;
-    // At SERIALIZABLE it may lose against many, before the mark or behind it.
     const Failure::Kind kind = done.failure->kind;
     // An attempt of which it isn't known was done: once more from there.
     if (auto* put = std::get_if<PutClaim>(&close); put != nullptr && done.failure->claim) {
@@ -366,6 +365,7 @@ Task<void> CommitClose(Engine& engine, Op close) {
     }
     HF_CHECK(kind == Failure::Kind::kRetryable || kind == Failure::Kind::kAmbiguous) << Show(done);
   }
+  HF_CHECK(false) << "closing never gets done";
 }
 
 Task<void> Close(Env& env, Engine& engine, Closable closable, Lockers& lockers, Closed& closed) {

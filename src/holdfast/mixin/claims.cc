@@ -90,9 +90,14 @@ absl::Status MalformedAnswer(const DeploymentId& from) {
                    absl::StrCat(from.str(), " has sent an answer that isn't one"));
 }
 
-absl::Status LostTooOften(const ResourceKey& target) {
-  return MakeError(Reason::kConflict,
-                   absl::StrCat(target.name.str(), ": lost against others too often; try again"));
+Task<absl::Status> UntilDone(ResourceKey about, Attempt attempt) {
+  constexpr int kAttempts = 16;
+  for (int i = 0; i < kAttempts; ++i) {
+    HF_CO_ASSIGN_OR_RETURN(const bool done, co_await attempt());
+    if (done) co_return absl::OkStatus();
+  }
+  co_return MakeError(Reason::kConflict,
+                      absl::StrCat(about.name.str(), ": lost against others too often; try again"));
 }
 
 }  // namespace holdfast::mixin

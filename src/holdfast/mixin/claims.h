@@ -1,6 +1,7 @@
 // The claims of the protocol: what their keys, terms and notes mean.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,9 +69,11 @@ struct Taken {
 // So many duties of a sort are looked at at once.
 inline constexpr size_t kDutyPage = 100;
 
-// How often what loses against others is tried before it is given up for now.
-inline constexpr int kAttempts = 16;
-[[nodiscard]] absl::Status LostTooOften(const ResourceKey& target);
+// Runs `attempt` until it is done; false: somebody was faster, it reads again. CONFLICT after some
+// attempts, which names what it was about.
+using Attempt = std::function<Task<absl::StatusOr<bool>>()>;
+[[nodiscard]] Task<absl::Status> UntilDone(ResourceKey about, Attempt attempt);
+
 [[nodiscard]] absl::Status MalformedAnswer(const DeploymentId& from);
 
 }  // namespace holdfast::mixin

@@ -316,10 +316,8 @@ Task<void> World::clients(DeploymentId id) {
 }
 
 Task<void> World::refer(Deployment& at, ResourceKey to) {
-  auto snapshot = co_await at.engine.snapshot();
   std::vector<Wanted> wanted{{.target = to, .where = DeploymentId("a")}};
-  const auto obtained = co_await at.source.obtain(**snapshot, std::move(wanted));
-  snapshot->reset();
+  const auto obtained = co_await at.source.obtain(std::move(wanted));
   if (!obtained.ok() || obtained->denied.has_value() || dies()) co_return;
   storage::CreateRow create;
   create.row.key = {kHolder, ResourceName("h" + std::to_string(++names_))};
@@ -392,7 +390,7 @@ Task<void> World::delete_small(Row row) {
   Batch batch{.label = "delete small"};
   batch.add(storage::RequireRow{.key = row.key, .uid = row.uid});
   batch.add(storage::EraseRow{.key = row.key, .uid = row.uid});
-  Target::AddNobody(batch, row.key, storage::Handled());
+  batch.add(storage::RequireUnheld{.key = row.key});
   (void)co_await at(DeploymentId("a")).engine.commit(std::move(batch));
 }
 
@@ -431,7 +429,7 @@ Task<void> World::close(Row row, std::string round) {
   if (free) {
     Batch batch{.label = "decide"};
     batch.add(Restate(life, RowState::kClosing, round, RowState::kDeleting, round));
-    Target::AddDecision(batch, life.key, (*begun)->number, storage::Handled());
+    batch.add(storage::RequireUnheld{.key = life.key, .before_round = (*begun)->number});
     const Commit decided = co_await a.engine.commit(std::move(batch));
     if (decided.ok()) co_return;
   }
@@ -466,9 +464,11 @@ Task<void> World::end(Row row) {
   auto snapshot = co_await a.engine.snapshot();
   Batch batch{.label = "end"};
   batch.add(storage::EraseRow{.key = row.key, .uid = row.uid});
-  const absl::Status added =
-      co_await Target::AddEnd(**snapshot, batch, row.key, storage::Handled());
-  if (added.ok()) (void)co_await a.engine.commit(std::move(batch));
+  batch.add(storage::RequireUnheld{.key = row.key});
+  const auto rounds = co_await a.target.forget_rounds(**snapshot, row.key);
+  if (!rounds.ok()) co_return;
+  if (rounds->has_value()) batch.add(**rounds);
+  (void)co_await a.engine.commit(std::move(batch));
 }
 
 // --- what both do in the background --------------------------------------------------------------
@@ -594,6 +594,11 @@ const T* As(const Op& op) {
   return std::get_if<T>(&op);
 }
 
+bool Puts(const Op& op, ClaimType type) {
+  const auto* put = As<storage::PutClaim>(op);
+  return put != nullptr && put->claim.key.type == type;
+}
+
 class ProtocolWithout : public ::testing::TestWithParam<Rule> {};
 
 TEST_P(ProtocolWithout, LetsAReferenceDangle) {
@@ -609,33 +614,24 @@ TEST_P(ProtocolWithout, LetsAReferenceDangle) {
 
 INSTANTIATE_TEST_SUITE_P(
     ARule, ProtocolWithout,
-    ::testing::Values(Rule{"RightInDatabase",
-                           [](const Op& op) { return As<storage::RequireClaim>(op) != nullptr; }},
-                      Rule{"TokenInBatch",
-                           [](const Op& op) {
-                             const auto* put = As<storage::PutClaim>(op);
-                             return put != nullptr && put->claim.key.type == ClaimType::kToken &&
-                                    put->claim.terms.state == kCommitted;
-                           }},
-                      Rule{"GrantIfActive",
-                           [](const Op& op) {
-                             const auto* row = As<storage::RequireRow>(op);
-                             return row != nullptr && row->states == Bit(RowState::kActive);
-                           }},
-                      Rule{"NobodyHolds",
-                           [](const Op& op) {
-                             const auto* none = As<storage::RequireNoClaims>(op);
-                             return none != nullptr && none->type == ClaimType::kBlockade;
-                           }},
-                      Rule{"AllSourcesAnswer",
-                           [](const Op& op) {
-                             const auto* none = As<storage::RequireNoClaims>(op);
-                             return none != nullptr && none->type == ClaimType::kSource;
-                           }},
-                      Rule{"DropInDatabase",
-                           [](const Op& op) {
-                             return As<storage::RequireNoInbound>(op) != nullptr;
-                           }}),
+    ::testing::Values(
+        Rule{"RightInDatabase",
+             [](const Op& op) { return As<storage::RequireClaim>(op) != nullptr; }},
+        Rule{"TokenInBatch",
+             [](const Op& op) {
+               const auto* put = As<storage::PutClaim>(op);
+               return Puts(op, ClaimType::kToken) && put->claim.terms.state == kCommitted;
+             }},
+        Rule{"GrantIfActive",
+             [](const Op& op) {
+               const auto* row = As<storage::RequireRow>(op);
+               return row != nullptr && row->states == Bit(RowState::kActive);
+             }},
+        Rule{"TentativeHolds", [](const Op& op) { return Puts(op, ClaimType::kBlockade); }},
+        Rule{"YesConfirms", [](const Op& op) { return Puts(op, ClaimType::kSource); }},
+        Rule{"NobodyHolds", [](const Op& op) { return As<storage::RequireUnheld>(op) != nullptr; }},
+        Rule{"DropInDatabase",
+             [](const Op& op) { return As<storage::RequireNoInbound>(op) != nullptr; }}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

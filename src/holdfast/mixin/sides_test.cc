@@ -102,9 +102,7 @@ class Sides : public ::testing::Test {
     return sources.empty() ? 0 : sources[0].terms.number;
   }
   bool decide(int64_t round) {
-    Batch batch{.label = "decide"};
-    Target::AddDecision(batch, key("t"), round, storage::Handled());
-    return commit(std::move(batch));
+    return commit(storage::RequireUnheld{.key = key("t"), .before_round = round});
   }
 
   // As source: a right on t in kThere.
@@ -318,12 +316,10 @@ TEST_F(Sides, KeepsARightThatIsNeeded) {
 }
 
 TEST_F(Sides, ClaimsNothingThatItCantAskFor) {
-  const auto snap = snapshot();
   std::vector<Wanted> wanted{{.target = key("t"), .where = kThere}};
-  EXPECT_FALSE(env_.run(source_.obtain(*snap, wanted)).ok());
+  EXPECT_FALSE(env_.run(source_.obtain(wanted)).ok());
   hold();
-  const auto later = snapshot();
-  const auto obtained = env_.run(source_.obtain(*later, wanted));
+  const auto obtained = env_.run(source_.obtain(wanted));
   ASSERT_TRUE(obtained.ok()) << "by the right that is there nobody need be asked";
   EXPECT_EQ(obtained->permit.ops.size(), 1u);
   EXPECT_TRUE(obtained->permit.token.empty());

@@ -42,12 +42,13 @@ Claim RightTaken(const std::optional<Claim>& before, const Taken& taken) {
 
 }  // namespace
 
-Task<absl::StatusOr<Source::Obtained>> Source::obtain(Snapshot& snapshot,
-                                                      std::vector<Wanted> wanted) {
+Task<absl::StatusOr<Source::Obtained>> Source::obtain(std::vector<Wanted> wanted) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
   std::vector<storage::ClaimKey> keys;
   for (const Wanted& one : wanted) keys.push_back(RightOn(one.target));
   HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<Claim>> rights,
-                         co_await snapshot.get_claims(std::move(keys)));
+                         co_await snapshot->get_claims(std::move(keys)));
+  snapshot.reset();
   Obtained obtained;
   Permit& permit = obtained.permit;
   std::map<DeploymentId, std::vector<ResourceKey>> missing;
@@ -124,79 +125,81 @@ Task<absl::StatusOr<std::optional<storage::Op>>> Source::look_at_right(Snapshot&
 }
 
 Task<absl::StatusOr<Resolved>> Source::resolve(Resolve what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
-    HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> token,
-                           co_await ReadClaim(*snapshot, TokenKey(what.token)));
-    snapshot.reset();
-    if (token.has_value()) {
-      if (token->terms.state == kFenced) co_return Resolved{};
-      HF_CO_ASSIGN_OR_RETURN(const std::vector<Taken> taken, UnpackTaken(token->note));
-      for (const Taken& one : taken) {
-        if (one.target.key != what.target) continue;
-        co_return Resolved{.fate = Resolved::Fate::kCommitted,
-                           .uid = one.target.uid,
-                           .incarnation = one.incarnation};
-      }
-      co_return Resolved{};
-    }
+  Resolved answer;
+  const Attempt attempt = [&] { return try_to_resolve(what, answer); };
+  HF_CO_RETURN_IF_ERROR(co_await UntilDone(what.target, attempt));
+  co_return answer;
+}
+
+Task<absl::StatusOr<bool>> Source::try_to_resolve(const Resolve& what, Resolved& answer) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
+  HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> token,
+                         co_await ReadClaim(*snapshot, TokenKey(what.token)));
+  snapshot.reset();
+  if (!token.has_value()) {
     Claim fence{.key = TokenKey(what.token), .terms = {.state = kFenced}};
     storage::Batch batch{.label = "mixin.fence"};
     batch.add(PutClaim{.claim = std::move(fence)}, Handled());
-    HF_CO_RETURN_IF_ERROR((co_await CommitGuarded(engine_, std::move(batch))).status());
+    co_return co_await CommitGuarded(engine_, std::move(batch));
   }
-  co_return LostTooOften(what.target);
+  if (token->terms.state == kFenced) co_return true;
+  HF_CO_ASSIGN_OR_RETURN(const std::vector<Taken> taken, UnpackTaken(token->note));
+  for (const Taken& one : taken) {
+    if (one.target.key != what.target) continue;
+    answer = {
+        .fate = Resolved::Fate::kCommitted, .uid = one.target.uid, .incarnation = one.incarnation};
+  }
+  co_return true;
 }
 
 Task<absl::StatusOr<Answer>> Source::answer(Question what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(std::optional<Answer> answer, co_await try_to_answer(what));
-    if (answer.has_value()) co_return *std::move(answer);
-  }
-  co_return LostTooOften(what.target.key);
+  Answer answer;
+  const Attempt attempt = [&] { return try_to_answer(what, answer); };
+  HF_CO_RETURN_IF_ERROR(co_await UntilDone(what.target.key, attempt));
+  co_return answer;
 }
 
 // Suspends in any case, also what is suspended for this round already: whoever did that may still
 // be waiting for those who use the right. Behind our own commit they are through.
-Task<absl::StatusOr<std::optional<Answer>>> Source::try_to_answer(const Question& what) {
+Task<absl::StatusOr<bool>> Source::try_to_answer(const Question& what, Answer& answer) {
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
   const storage::ClaimKey key = RightOn(what.target.key);
   HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> right, co_await ReadClaim(*snapshot, key));
   snapshot.reset();
+  answer = {.what = Answer::What::kFree};
   const bool none =
       !right.has_value() || right->terms.uid != what.target.uid || right->terms.state == kNone;
   // Nobody gets one while the target is closed.
-  if (none) co_return Answer{.what = Answer::What::kFree};
-  if (right->terms.round > what.round) co_return Answer{.what = Answer::What::kStale};
+  if (none) co_return true;
+  if (right->terms.round > what.round) {
+    answer.what = Answer::What::kStale;
+    co_return true;
+  }
   Claim suspended = *right;
   suspended.terms.state = kSuspended;
   suspended.terms.round = what.round;
   suspended.due = env_.clock().now() + kPatience;
   HF_CO_ASSIGN_OR_RETURN(const bool done, co_await put(suspended, right->terms, "mixin.suspend"));
-  if (!done) co_return std::nullopt;
+  if (!done) co_return false;
   suspended.terms.version = right->terms.version + 1;
 
   HF_CO_ASSIGN_OR_RETURN(snapshot, co_await engine_.snapshot());
   HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> now, co_await ReadClaim(*snapshot, key));
-  if (!now.has_value() || now->terms != suspended.terms) co_return std::nullopt;
+  if (!now.has_value() || now->terms != suspended.terms) co_return false;
   storage::InboundQuery query{
       .target = what.target.key, .behaviors = kStanding, .limit = Answer::kNamed};
   HF_CO_ASSIGN_OR_RETURN(storage::InboundPage page, co_await snapshot->inbound(std::move(query)));
-  Answer answer{.what = Answer::What::kFree};
-  if (page.edges.empty()) co_return answer;
+  if (page.edges.empty()) co_return true;
   answer.what = Answer::What::kBlocked;
   answer.first = std::move(page.edges);
   HF_CO_ASSIGN_OR_RETURN(answer.count,
                          co_await snapshot->count_inbound(what.target.key, kStanding));
-  co_return answer;
+  co_return true;
 }
 
 Task<absl::Status> Source::restore(Restore what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(const bool done, co_await try_to_restore(what));
-    if (done) co_return absl::OkStatus();
-  }
-  co_return LostTooOften(what.target.key);
+  const ResourceKey about = what.target.key;
+  return UntilDone(about, [this, what = std::move(what)] { return try_to_restore(what); });
 }
 
 Task<absl::StatusOr<bool>> Source::try_to_restore(const Restore& what) {
@@ -276,10 +279,12 @@ Task<absl::StatusOr<bool>> Source::confirm(Claim token) {
 Task<absl::StatusOr<bool>> Source::settle(Claim right) {
   if (right.terms.state == kNone) co_return co_await tell_dropped(std::move(right));
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
-  HF_CO_ASSIGN_OR_RETURN(const int64_t references,
-                         co_await snapshot->count_inbound(right.key.target, kHolding));
+  // Whether there is one, not how many: a target may have very many.
+  storage::InboundQuery query{.target = right.key.target, .behaviors = kHolding, .limit = 1};
+  HF_CO_ASSIGN_OR_RETURN(const storage::InboundPage page,
+                         co_await snapshot->inbound(std::move(query)));
   snapshot.reset();
-  if (references == 0) co_return co_await try_to_drop(std::move(right));
+  if (page.edges.empty()) co_return co_await try_to_drop(std::move(right));
   Claim after = right;
   after.terms.state = kHeld;
   after.terms.round = kOwnRound;

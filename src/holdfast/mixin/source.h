@@ -45,9 +45,9 @@ class Source {
     Permit permit;
     std::optional<Denied> denied;  // then the permit is empty
   };
-  // Asks for what isn't there yet: before the batch is sent, with no transaction open. Each target
-  // once.
-  Task<absl::StatusOr<Obtained>> obtain(storage::Snapshot& snapshot, std::vector<Wanted> wanted);
+  // Asks for what isn't there yet, before the batch is sent: the caller should have no snapshot out
+  // meanwhile. Each target once.
+  Task<absl::StatusOr<Obtained>> obtain(std::vector<Wanted> wanted);
   // Only if the permit's batch has certainly failed and will never be sent again.
   Task<void> give_back(Permit permit);
   // For a batch that takes away what may have been the last reference: somebody looks at the right.
@@ -70,7 +70,9 @@ class Source {
                                                       const DeploymentId& where,
                                                       const std::string& token,
                                                       std::vector<Taken>& asked);
-  Task<absl::StatusOr<std::optional<Answer>>> try_to_answer(const Question& what);
+  // Each: false if somebody was faster.
+  Task<absl::StatusOr<bool>> try_to_resolve(const Resolve& what, Resolved& answer);
+  Task<absl::StatusOr<bool>> try_to_answer(const Question& what, Answer& answer);
   Task<absl::StatusOr<bool>> try_to_restore(const Restore& what);
   Task<absl::StatusOr<bool>> confirm(storage::Claim token);
   Task<absl::StatusOr<bool>> settle(storage::Claim right);

@@ -16,9 +16,7 @@ using storage::ClaimType;
 using storage::CommitGuarded;
 using storage::DropClaim;
 using storage::Handled;
-using storage::Noted;
 using storage::PutClaim;
-using storage::RequireNoClaims;
 using storage::RequireRow;
 using storage::Row;
 using storage::RowState;
@@ -60,21 +58,20 @@ std::optional<Refusal> RefusalOf(const std::vector<std::optional<Row>>& rows) {
 }  // namespace
 
 Task<absl::StatusOr<Established>> Target::establish(Establish what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(std::optional<Established> done, co_await try_to_establish(what));
-    if (done.has_value()) co_return *std::move(done);
-  }
-  co_return LostTooOften(what.targets.front());
+  Established answer;
+  if (what.targets.empty()) co_return answer;
+  const Attempt attempt = [&] { return try_to_establish(what, answer); };
+  HF_CO_RETURN_IF_ERROR(co_await UntilDone(what.targets.front(), attempt));
+  co_return answer;
 }
 
-Task<absl::StatusOr<std::optional<Established>>> Target::try_to_establish(const Establish& what) {
+Task<absl::StatusOr<bool>> Target::try_to_establish(const Establish& what, Established& answer) {
   HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
   std::vector<ResourceKey> keys = what.targets;
   HF_CO_ASSIGN_OR_RETURN(std::vector<std::optional<Row>> rows,
                          co_await snapshot->get(std::move(keys), storage::Fields::kShadow));
-  Established answer;
-  answer.refusal = RefusalOf(rows);
-  if (answer.refusal.has_value()) co_return answer;
+  answer = {.uids = {}, .refusal = RefusalOf(rows)};
+  if (answer.refusal.has_value()) co_return true;
   const Timestamp due = env_.clock().now() + kPatience;
   storage::Batch batch{.label = "mixin.establish"};
   for (const std::optional<Row>& row : rows) {
@@ -88,18 +85,13 @@ Task<absl::StatusOr<std::optional<Established>>> Target::try_to_establish(const 
     batch.add(PutClaim{.claim = std::move(blockade)}, Handled());
   }
   snapshot.reset();
-  if (batch.ops.empty()) co_return answer;
-  HF_CO_ASSIGN_OR_RETURN(const bool held, co_await CommitGuarded(engine_, std::move(batch)));
-  if (!held) co_return std::nullopt;
-  co_return answer;
+  if (batch.ops.empty()) co_return true;
+  co_return co_await CommitGuarded(engine_, std::move(batch));
 }
 
 Task<absl::Status> Target::confirm(Confirm what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(const bool done, co_await try_to_confirm(what));
-    if (done) co_return absl::OkStatus();
-  }
-  co_return LostTooOften(what.target.key);
+  const ResourceKey about = what.target.key;
+  return UntilDone(about, [this, what = std::move(what)] { return try_to_confirm(what); });
 }
 
 // No blockade: it has been confirmed before. One goes otherwise only if its write can never commit.
@@ -130,26 +122,24 @@ Task<absl::StatusOr<bool>> Target::try_to_confirm(const Confirm& what) {
 }
 
 Task<absl::Status> Target::release(Release what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
-    HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> blockade,
-                           co_await ReadClaim(*snapshot, BlockadeOn(what.target, what.token)));
-    snapshot.reset();
-    if (!blockade.has_value()) co_return absl::OkStatus();
-    storage::Batch batch{.label = "mixin.release"};
-    batch.add(DropClaim{.key = blockade->key, .expected = blockade->terms}, Handled());
-    HF_CO_ASSIGN_OR_RETURN(const bool done, co_await CommitGuarded(engine_, std::move(batch)));
-    if (done) co_return absl::OkStatus();
-  }
-  co_return LostTooOften(what.target);
+  const ResourceKey about = what.target;
+  return UntilDone(about, [this, what = std::move(what)] { return try_to_release(what); });
+}
+
+Task<absl::StatusOr<bool>> Target::try_to_release(const Release& what) {
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
+  HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> blockade,
+                         co_await ReadClaim(*snapshot, BlockadeOn(what.target, what.token)));
+  snapshot.reset();
+  if (!blockade.has_value()) co_return true;
+  storage::Batch batch{.label = "mixin.release"};
+  batch.add(DropClaim{.key = blockade->key, .expected = blockade->terms}, Handled());
+  co_return co_await CommitGuarded(engine_, std::move(batch));
 }
 
 Task<absl::Status> Target::drop(Drop what) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(const bool done, co_await try_to_drop(what));
-    if (done) co_return absl::OkStatus();
-  }
-  co_return LostTooOften(what.target.key);
+  const ResourceKey about = what.target.key;
+  return UntilDone(about, [this, what = std::move(what)] { return try_to_drop(what); });
 }
 
 Task<absl::StatusOr<bool>> Target::try_to_drop(const Drop& what) {
@@ -180,52 +170,52 @@ Task<absl::StatusOr<RoundState>> Target::round_state(Question what) {
   co_return on ? RoundState::kOn : RoundState::kOver;
 }
 
-void Target::AddNobody(storage::Batch& batch, const ResourceKey& key, storage::Explain explain) {
-  batch.add(RequireNoClaims{.type = ClaimType::kBlockade, .target = key}, Noted(explain));
-  batch.add(RequireNoClaims{.type = ClaimType::kSource, .target = key}, Noted(std::move(explain)));
-}
-
 Task<absl::StatusOr<std::optional<Target::Round>>> Target::begin_round(Life target,
                                                                        std::string deletion) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
-    storage::ClaimQuery blockades{.type = ClaimType::kBlockade, .target = target.key, .limit = 1};
-    HF_CO_ASSIGN_OR_RETURN(const std::vector<Claim> held,
-                           co_await snapshot->claims(std::move(blockades)));
-    if (!held.empty()) co_return std::nullopt;
-    HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> before,
-                           co_await ReadClaim(*snapshot, RoundsOf(target.key)));
-    Round round{.number = 1};
-    HF_CO_ASSIGN_OR_RETURN(round.sources, co_await SourcesOf(*snapshot, target.key));
-    snapshot.reset();
-    if (before.has_value() && before->terms.uid == target.uid) {
-      round.number = before->terms.number + 1;
-    }
-    Claim rounds{.key = RoundsOf(target.key),
-                 .terms = {.uid = target.uid, .number = round.number},
-                 .note = deletion};
-    storage::Batch batch{.label = "mixin.begin_round"};
-    batch.add(RequireRow{.key = target.key,
-                         .states = Bit(RowState::kClosing),
-                         .uid = target.uid,
-                         .round = deletion},
-              Handled());
-    // Can't fail: the guard is about the deletion, and only who is at that begins its rounds.
-    batch.add(before.has_value() ? Changed(*before, std::move(rounds))
-                                 : PutClaim{.claim = std::move(rounds)},
-              Handled());
-    HF_CO_ASSIGN_OR_RETURN(const bool begun, co_await CommitGuarded(engine_, std::move(batch)));
-    if (begun) co_return round;
+  std::optional<Round> begun;
+  const Attempt attempt = [&] { return try_to_begin_round(target, deletion, begun); };
+  HF_CO_RETURN_IF_ERROR(co_await UntilDone(target.key, attempt));
+  co_return begun;
+}
+
+Task<absl::StatusOr<bool>> Target::try_to_begin_round(const Life& target,
+                                                      const std::string& deletion,
+                                                      std::optional<Round>& begun) {
+  begun.reset();
+  HF_CO_ASSIGN_OR_RETURN(std::unique_ptr<Snapshot> snapshot, co_await engine_.snapshot());
+  storage::ClaimQuery blockades{.type = ClaimType::kBlockade, .target = target.key, .limit = 1};
+  HF_CO_ASSIGN_OR_RETURN(const std::vector<Claim> held,
+                         co_await snapshot->claims(std::move(blockades)));
+  if (!held.empty()) co_return true;
+  HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> before,
+                         co_await ReadClaim(*snapshot, RoundsOf(target.key)));
+  Round round{.number = 1};
+  HF_CO_ASSIGN_OR_RETURN(round.sources, co_await SourcesOf(*snapshot, target.key));
+  snapshot.reset();
+  if (before.has_value() && before->terms.uid == target.uid) {
+    round.number = before->terms.number + 1;
   }
-  co_return LostTooOften(target.key);
+  PutClaim put{.claim = {.key = RoundsOf(target.key),
+                         .terms = {.uid = target.uid, .number = round.number},
+                         .note = deletion}};
+  if (before.has_value()) put.expected = before->terms;
+  storage::Batch batch{.label = "mixin.begin_round"};
+  batch.add(RequireRow{.key = target.key,
+                       .states = Bit(RowState::kClosing),
+                       .uid = target.uid,
+                       .round = deletion},
+            Handled());
+  // Can't fail: the guard is about the deletion, and only who is at that begins its rounds.
+  batch.add(std::move(put));
+  begun = std::move(round);
+  co_return co_await CommitGuarded(engine_, std::move(batch));
 }
 
 Task<absl::Status> Target::note_free(Life target, DeploymentId source, int64_t round) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HF_CO_ASSIGN_OR_RETURN(const bool done, co_await try_to_note(target, source, round));
-    if (done) co_return absl::OkStatus();
-  }
-  co_return LostTooOften(target.key);
+  const ResourceKey about = target.key;
+  return UntilDone(about, [this, target = std::move(target), source = std::move(source), round] {
+    return try_to_note(target, source, round);
+  });
 }
 
 Task<absl::StatusOr<bool>> Target::try_to_note(const Life& target, const DeploymentId& source,
@@ -244,24 +234,12 @@ Task<absl::StatusOr<bool>> Target::try_to_note(const Life& target, const Deploym
   co_return co_await CommitGuarded(engine_, std::move(batch));
 }
 
-// Blockades first: one that turns into a source in between is seen as one of them.
-void Target::AddDecision(storage::Batch& batch, const ResourceKey& key, int64_t round,
-                         const storage::Explain& explain) {
-  batch.add(RequireNoClaims{.type = ClaimType::kBlockade, .target = key}, Noted(explain));
-  batch.add(RequireNoClaims{.type = ClaimType::kSource, .target = key, .before_round = round},
-            Noted(explain));
-}
-
-Task<absl::Status> Target::AddEnd(Snapshot& snapshot, storage::Batch& batch, ResourceKey key,
-                                  storage::Explain explain) {
+Task<absl::StatusOr<std::optional<storage::Op>>> Target::forget_rounds(Snapshot& snapshot,
+                                                                       ResourceKey key) {
   HF_CO_ASSIGN_OR_RETURN(const std::optional<Claim> rounds,
                          co_await ReadClaim(snapshot, RoundsOf(key)));
-  if (rounds.has_value()) {
-    // Can't fail: they are put only while the row is CLOSING.
-    batch.add(DropClaim{.key = rounds->key, .expected = rounds->terms}, Noted(explain));
-  }
-  AddNobody(batch, key, std::move(explain));
-  co_return absl::OkStatus();
+  if (!rounds.has_value()) co_return std::nullopt;
+  co_return storage::Op(DropClaim{.key = rounds->key, .expected = rounds->terms});
 }
 
 Task<absl::StatusOr<size_t>> Target::run_duties() {

@@ -145,10 +145,10 @@ struct RequireNoChildren {
   std::vector<KindName> kinds;
 };
 
-// No claim of this type and of an earlier round is on the target. Fails with the first by holder.
-struct RequireNoClaims {
-  ClaimType type = ClaimType::kBlockade;
-  ResourceKey target;
+// Nobody elsewhere holds the row: no blockade is on it, and no source of an earlier round than this
+// (all are earlier than the default). Fails with the first claim by (type, holder).
+struct RequireUnheld {
+  ResourceKey key;
   int64_t before_round = std::numeric_limits<int64_t>::max();
 };
 
@@ -158,7 +158,7 @@ using Op =
                  RequireRow, RequireClaim,                                        // guards
                  EraseRow, UpdateRow, SetState, CreateRow, PutCursor, TakeLimit,  // changes
                  DropClaim, PutClaim, RequireTarget, RequireNoInbound, RequireNoChildren,  // checks
-                 RequireNoClaims>;
+                 RequireUnheld>;
 
 // Why a commit failed.
 struct Failure {

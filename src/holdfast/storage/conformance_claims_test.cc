@@ -114,35 +114,36 @@ TEST_P(EngineConformance, ManyClaimsAreRequiredAndTheFirstThatIsMissingIsNamed) 
   guard_fails(required, 1);
 }
 
-TEST_P(EngineConformance, EarlierClaimOnATargetIsFoundFirstByHolder) {
+TEST_P(EngineConformance, RowIsHeldByBlockadesAndByEarlierSources) {
   Claim early = NewClaim(SourceOf(Vpc("a"), "y"));
   early.terms.round = 1;
   Claim late = NewClaim(SourceOf(Vpc("a"), "x"));
   late.terms.round = 2;
-  put({PutClaim{.claim = early}, PutClaim{.claim = late}});
-  const auto none = [](const ResourceKey& target, int64_t before) {
-    return RequireNoClaims{.type = ClaimType::kSource, .target = target, .before_round = before};
+  put({PutClaim{.claim = early}, PutClaim{.claim = late}, PutClaim{.claim = Right(Vpc("b"))}});
+  const auto unheld = [](const ResourceKey& key, int64_t before) {
+    return RequireUnheld{.key = key, .before_round = before};
   };
-  put({none(Vpc("a"), 1), none(Vpc("b"), 100)});
-  put({RequireNoClaims{.type = ClaimType::kBlockade, .target = Vpc("a")}});
-  EXPECT_EQ(Show(guard_fails({none(Vpc("a"), 2)}, 0).claim), Show(std::optional(early)));
-  EXPECT_EQ(Show(guard_fails({none(Vpc("a"), 3)}, 0).claim), Show(std::optional(late)));
-  const RequireNoClaims any{.type = ClaimType::kSource, .target = Vpc("a")};
-  EXPECT_EQ(Show(guard_fails({any}, 0).claim), Show(std::optional(late)));
+  put({unheld(Vpc("a"), 1), unheld(Vpc("b"), 100)});
+  EXPECT_EQ(Show(guard_fails({unheld(Vpc("b"), 9), unheld(Vpc("a"), 2)}, 1).claim),
+            Show(std::optional(early)));
+  EXPECT_EQ(Show(guard_fails({RequireUnheld{.key = Vpc("a")}}, 0).claim),
+            Show(std::optional(late)));
+  Claim blockade = NewClaim({.type = ClaimType::kBlockade, .target = Vpc("a"), .holder = "z"});
+  blockade.terms.round = 0;
+  put({PutClaim{.claim = blockade}});
+  EXPECT_EQ(Show(guard_fails({unheld(Vpc("a"), 1)}, 0).claim), Show(std::optional(blockade)));
 }
 
 TEST_P(EngineConformance, BatchRequiresFirstThenDropsThenPutsThenChecks) {
   const Claim held = Right(Vpc("a"));
   const Claim suspended = Right(Vpc("a"), kSuspended);
   put({PutClaim{.claim = held}});
-  // What is put in the end is seen by the check, not by the guard.
-  put({RequireNoClaims{.type = ClaimType::kRight, .target = Vpc("a"), .before_round = 0},
-       PutClaim{.claim = suspended}, DropClaim{.key = held.key, .expected = held.terms},
+  put({PutClaim{.claim = suspended}, DropClaim{.key = held.key, .expected = held.terms},
        RequireClaim{.key = held.key, .uid = Uid("life")}});
   EXPECT_EQ(Show(claim(held.key)), Show(std::optional(suspended)));
-  guard_fails({RequireNoClaims{.type = ClaimType::kRight, .target = Vpc("b")},
-               PutClaim{.claim = Right(Vpc("b"))}},
-              0);
+  // What is put is seen by the check.
+  guard_fails(
+      {RequireUnheld{.key = Vpc("b")}, PutClaim{.claim = NewClaim(SourceOf(Vpc("b"), "x"))}}, 0);
 }
 
 TEST_P(EngineConformance, EachSwapSeesWhatEarlierOnesOfTheBatchDid) {
@@ -182,6 +183,9 @@ TEST_P(EngineConformance, ClaimsAreListedInOrderByPage) {
   EXPECT_EQ(holders({.target = Vpc("a0"), .after = SourceOf(Vpc("a"), "z")}),
             (std::vector<std::string>{"a0x", "a0y", "a0z"}));
   EXPECT_TRUE(holders({.target = Vpc("a"), .after = SourceOf(Vpc("b"), "z")}).empty());
+  put({PutClaim{.claim = Right(Vpc("b"))}});
+  EXPECT_EQ(holders({.type = ClaimType::kRight, .target = Vpc("b"), .after = Right(Vpc("a")).key}),
+            std::vector<std::string>{""});
 }
 
 TEST_P(EngineConformance, DueClaimsComeTheFirstOnesFirst) {

@@ -18,7 +18,7 @@ inline const char* NameOf(const Op& op) {
   static constexpr const char* kNames[] = {
       "PutRequest", "RequireRow",    "RequireClaim",     "EraseRow",          "UpdateRow",
       "SetState",   "CreateRow",     "PutCursor",        "TakeLimit",         "DropClaim",
-      "PutClaim",   "RequireTarget", "RequireNoInbound", "RequireNoChildren", "RequireNoClaims"};
+      "PutClaim",   "RequireTarget", "RequireNoInbound", "RequireNoChildren", "RequireUnheld"};
   return kNames[op.index()];
 }
 

@@ -15,13 +15,6 @@ Explain Handled(std::source_location place) {
   };
 }
 
-Explain Noted(Explain explain, std::source_location place) {
-  return [place, explain = std::move(explain)](const Failure& failure) {
-    NoteFailedGuard(place);
-    return explain(failure);
-  };
-}
-
 Task<absl::StatusOr<bool>> CommitGuarded(Engine& engine, Batch batch, UnknownOutcome unknown) {
   using Kind = Failure::Kind;
   const std::string label = batch.label;

@@ -14,10 +14,6 @@ namespace holdfast::storage {
 // place in the code that adds the op (base/failed_guards.h).
 [[nodiscard]] Explain Handled(std::source_location place = std::source_location::current());
 
-// For an op that somebody else has asked for, who says what its failure means: it is noted, too.
-[[nodiscard]] Explain Noted(Explain explain,
-                            std::source_location place = std::source_location::current());
-
 // Whether a commit of which the answer was lost counts as one that wasn't done: whoever reads again
 // sees what is.
 enum class UnknownOutcome { kIsNo, kIsAnError };

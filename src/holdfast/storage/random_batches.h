@@ -199,9 +199,8 @@ class RandomBatches {
     if (claims_.contains(op.claim.key) != chance(5)) op.expected = terms_of(op.claim.key);
     return op;
   }
-  [[nodiscard]] Op require_no_claims() {
-    const ClaimKey key = claim_key();
-    RequireNoClaims op{.type = key.type, .target = key.target};
+  [[nodiscard]] Op require_unheld() {
+    RequireUnheld op{.key = claim_key().target};
     if (chance(80)) op.before_round = static_cast<int64_t>(below(4));
     return op;
   }
@@ -210,7 +209,7 @@ class RandomBatches {
     if (dice < 50) return put_claim();
     if (dice < 70) return drop_claim();
     if (dice < 90) return require_claim();
-    return require_no_claims();
+    return require_unheld();
   }
   [[nodiscard]] Op put_request() {
     const std::string hash = std::to_string(below(2));

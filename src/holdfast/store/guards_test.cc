@@ -18,6 +18,23 @@ class Guards : public OnEveryEngine {
     rival_ = std::move(rival);
     fault_->before_commit([this]() -> Task<void> { return DoRival(); }, skip);
   }
+  // Another deletion's batch then: it changes the row's state and nothing else.
+  void restated_meanwhile(std::string_view name, RowState to) {
+    row_ = store.row(name);
+    fault_->before_commit([this, to]() -> Task<void> { return restate(to); });
+  }
+  Task<void> restate(RowState to) {
+    storage::Batch batch;
+    batch.add(storage::SetState{.key = row_->key,
+                                .uid = row_->uid,
+                                .from_states = ~0u,
+                                .from_round = std::nullopt,
+                                .to = to,
+                                .round = "other",
+                                .pending = storage::kPendingRemove});
+    const storage::Commit commit = co_await store.engine().commit(std::move(batch));
+    EXPECT_TRUE(commit.ok());
+  }
   // The same at the first batch that is like this, with anything.
   void meanwhile_at(std::function<bool(const storage::Batch&)> is_like,
                     std::function<Task<void>()> rival) {
@@ -122,42 +139,14 @@ TEST_P(Guards, AnUpdateDoesNotOpenWhatIsClosedMeanwhile) {
 // Its version is the same; its count was given back with the decision.
 TEST_P(Guards, ADeletionLeavesWhatAnotherOneHasDecidedMeanwhile) {
   store.given(Create("projects/p"), Create("projects/p/vpcs/v"));
-  row_ = store.row("projects/p/vpcs/v");
-  const auto rival = [this]() -> Task<void> {
-    const storage::Row row = *row_;
-    storage::Batch decision;
-    decision.add(storage::SetState{.key = row.key,
-                                   .uid = row.uid,
-                                   .from_states = ~0u,
-                                   .from_round = std::nullopt,
-                                   .to = RowState::kDeleting,
-                                   .round = "other",
-                                   .pending = storage::kPendingRemove});
-    const storage::Commit done = co_await store.engine().commit(std::move(decision));
-    EXPECT_TRUE(done.ok());
-  };
-  static_cast<FaultEngine&>(store.engine()).before_commit(rival);
+  restated_meanwhile("projects/p/vpcs/v", RowState::kDeleting);
   EXPECT_FALSE(store.apply(Delete("projects/p/vpcs/v")).ok());
   EXPECT_EQ(store.state("projects/p/vpcs/v"), RowState::kDeleting);
 }
 
 TEST_P(Guards, AnUpdateSeesThatOnlyTheStateHasChanged) {
   store.given(Create("projects/p"));
-  const auto rival = [this]() -> Task<void> {
-    const storage::Row row = *row_;
-    storage::Batch batch;
-    batch.add(storage::SetState{.key = row.key,
-                                .uid = row.uid,
-                                .from_states = ~0u,
-                                .from_round = std::nullopt,
-                                .to = RowState::kClosing,
-                                .round = "other",
-                                .pending = storage::kPendingRemove});
-    const storage::Commit commit = co_await store.engine().commit(std::move(batch));
-    EXPECT_TRUE(commit.ok());
-  };
-  row_ = store.row("projects/p");
-  static_cast<FaultEngine&>(store.engine()).before_commit(rival);
+  restated_meanwhile("projects/p", RowState::kClosing);
   // The update, the rival, two to open what the rival left, and the update again.
   EXPECT_EQ(commits([this] { EXPECT_TRUE(store.apply(Update("projects/p", "code: 'c'")).ok()); }),
             5);

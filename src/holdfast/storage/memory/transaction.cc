@@ -213,15 +213,18 @@ Transaction::Result Transaction::apply(const RequireNoChildren& op) {
   return failure;
 }
 
-Transaction::Result Transaction::apply(const RequireNoClaims& op) {
+Transaction::Result Transaction::apply(const RequireUnheld& op) {
   Result failure;
-  const auto look = [&](const ClaimKey& key, const Claim& claim) {
-    if (key.type != op.type || key.target != op.target) return false;
-    if (claim.terms.round >= op.before_round) return true;
-    failure = ClaimFailure(&claim);
-    return false;
-  };
-  tables_.claims.visit({.type = op.type, .target = op.target}, revision_, look);
+  for (const ClaimType type : {ClaimType::kBlockade, ClaimType::kSource}) {
+    const auto look = [&](const ClaimKey& key, const Claim& claim) {
+      if (key.type != type || key.target != op.key) return false;
+      if (claim.terms.round >= op.before_round) return true;
+      failure = ClaimFailure(&claim);
+      return false;
+    };
+    if (failure.has_value()) break;
+    tables_.claims.visit({.type = type, .target = op.key, .holder = ""}, revision_, look);
+  }
   return failure;
 }
 

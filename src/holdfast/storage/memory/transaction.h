@@ -35,7 +35,7 @@ class Transaction {
   Result apply(const RequireTarget& op);
   Result apply(const RequireNoInbound& op);
   Result apply(const RequireNoChildren& op);
-  Result apply(const RequireNoClaims& op);
+  Result apply(const RequireUnheld& op);
 
   [[nodiscard]] const Row* find(const ResourceKey& key) const;
   void put(Row row);

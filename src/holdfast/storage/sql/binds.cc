@@ -142,10 +142,8 @@ batch::Row Binder::drop(const DropClaim& op) const {
   return binds;
 }
 
-batch::Row Binder::no_claims(const RequireNoClaims& op) const {
-  batch::Row binds = ClaimBinds({.type = op.type, .target = op.target});
-  binds.back() = Number(op.before_round);
-  return binds;
+batch::Row Binder::unheld(const RequireUnheld& op) const {
+  return {Text(op.key.kind.str()), Text(op.key.name.str()), Number(op.before_round)};
 }
 
 batch::Row Binder::limit(const LimitKey& key, int64_t number) const {

@@ -32,7 +32,7 @@ class Binder {
   // Of make_claim, or, with terms expected, of change_claim.
   [[nodiscard]] batch::Row put(const PutClaim& op) const;
   [[nodiscard]] batch::Row drop(const DropClaim& op) const;
-  [[nodiscard]] batch::Row no_claims(const RequireNoClaims& op) const;
+  [[nodiscard]] batch::Row unheld(const RequireUnheld& op) const;
   [[nodiscard]] batch::Row limit(const LimitKey& key, int64_t number) const;
   [[nodiscard]] batch::Row children(const ResourceKey& key, const KindName& kind) const;
 

@@ -80,6 +80,7 @@ struct SetTexts {
   SetText change_limit;     // the same, lowest sum, highest sum?
   std::string lock_limits;  // holder's kind, name, counted: a set, in its order; perhaps none
   SetText require_target, find_inbound, find_child;
+  SetText find_hold;
   SetText require_claim;  // with Lock::kKeyShare
 };
 
@@ -135,16 +136,16 @@ struct Dialect {
   std::string drop_claim;     // key, expected terms: uid, state, number, round, version
   std::string see_claim;      // key -> uid, state, number, round, due, note, version
   // Makes the row, or gives it another max; perhaps neither.
-  std::string ensure_limit;     // holder's kind (as text), name, counted (as text), max
-  std::string take_limit;       // the first three, n. Below zero: a constraint, or no row either
-  std::string see_limit;        // the first three -> used, max
-  std::string require_target;   // $kind, name
-  std::string find_inbound;     // $kind, name -> 1 if there is an edge that counts
-  std::string see_inbound;      // $kind, name -> the first: source kind, name, path, behavior
-  std::string find_child;       // $kind, first name, end of names -> 1 if there is one
-  std::string see_child;        // the same -> the first: name
-  std::string find_claim;       // type, target's kind, name, round -> 1 if there is an earlier one
-  std::string see_first_claim;  // the same -> the first: holder, and as see_claim
+  std::string ensure_limit;    // holder's kind (as text), name, counted (as text), max
+  std::string take_limit;      // the first three, n. Below zero: a constraint, or no row either
+  std::string see_limit;       // the first three -> used, max
+  std::string require_target;  // $kind, name
+  std::string find_inbound;    // $kind, name -> 1 if there is an edge that counts
+  std::string see_inbound;     // $kind, name -> the first: source kind, name, path, behavior
+  std::string find_child;      // $kind, first name, end of names -> 1 if there is one
+  std::string see_child;       // the same -> the first: name
+  std::string find_hold;  // target's kind, name, round -> 1 if a blockade or a source is earlier
+  std::string see_hold;   // the same -> the first: type, holder, and as see_claim
 
   // --- reads
   // What tells a reader which changes are new: numbers in order of commit, or, with several writers

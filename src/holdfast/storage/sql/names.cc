@@ -40,7 +40,7 @@ class Collector {
   void operator()(const RequireClaim& /*op*/) {}
   void operator()(const DropClaim& /*op*/) {}
   void operator()(const PutClaim& /*op*/) {}
-  void operator()(const RequireNoClaims& /*op*/) {}
+  void operator()(const RequireUnheld& /*op*/) {}
   void operator()(const TakeLimit& /*op*/) {}
   void operator()(const RequireTarget& op) { kind(op.key.kind); }
   void operator()(const RequireNoInbound& op) { kind(op.key.kind); }

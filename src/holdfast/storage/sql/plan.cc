@@ -144,7 +144,7 @@ Plan::Plan(const Dialect& dialect, const NameIds& names, Batch& batch, Timestamp
       &Plan::plan_erases,         &Plan::plan_updates,  &Plan::plan_states,
       &Plan::plan_creates,        &Plan::plan_cursors,  &Plan::plan_limits,
       &Plan::plan_dropped_claims, &Plan::plan_claims,   &Plan::plan_targets,
-      &Plan::plan_inbound,        &Plan::plan_children, &Plan::plan_no_claims};
+      &Plan::plan_inbound,        &Plan::plan_children, &Plan::plan_unheld};
   for (size_t type = 0; type < kPlanners.size(); ++type) (this->*kPlanners[type])(by_type[type]);
 }
 
@@ -374,14 +374,14 @@ void Plan::plan_children(const Positions& ops) {
   }
 }
 
-void Plan::plan_no_claims(const Positions& ops) {
+void Plan::plan_unheld(const Positions& ops) {
   for (const uint32_t i : ops) {
-    add({.label = "find_claim",
-         .sql = dialect_.find_claim,
+    add({.label = "find_hold",
+         .sql = dialect_.find_hold,
          .expect = kNone,
-         .observe = &dialect_.see_first_claim,
-         .about = About::kFirstClaim},
-        bind_.no_claims(std::get<RequireNoClaims>(batch_.ops[i])), {i});
+         .observe = &dialect_.see_hold,
+         .about = About::kHold},
+        bind_.unheld(std::get<RequireUnheld>(batch_.ops[i])), {i});
   }
 }
 
@@ -416,8 +416,8 @@ Failure Plan::explain(const batch::Failure& failure) const {
       return see_row(std::move(answer), failure.observed);
     case About::kClaim:
       return see_claim(std::move(answer), failure.observed);
-    case About::kFirstClaim:
-      return see_first_claim(std::move(answer), failure.observed);
+    case About::kHold:
+      return see_hold(std::move(answer), failure.observed);
     case About::kUnique:
       return see_unique(std::move(answer), origin.part);
     case About::kInbound:
@@ -452,11 +452,12 @@ Failure Plan::see_claim(Failure failure, batch::Row observed) const {
   return failure;
 }
 
-Failure Plan::see_first_claim(Failure failure, batch::Row observed) const {
+Failure Plan::see_hold(Failure failure, batch::Row observed) const {
   if (observed.empty()) return failure;  // gone between the check and the look
-  const auto& op = std::get<RequireNoClaims>(batch_.ops[failure.op]);
-  ClaimKey key{.type = op.type, .target = op.target, .holder = ToText(std::move(observed[0]))};
-  failure.claim = ToClaim(std::move(key), observed, 1);
+  ClaimKey key{.type = static_cast<ClaimType>(ToNumber(observed[0])),
+               .target = std::get<RequireUnheld>(batch_.ops[failure.op]).key,
+               .holder = ToText(std::move(observed[1]))};
+  failure.claim = ToClaim(std::move(key), observed, 2);
   return failure;
 }
 

@@ -48,7 +48,7 @@ class Plan {
     kLimit,
     kInbound,
     kChild,
-    kFirstClaim
+    kHold
   };
   // Where an execution comes from.
   struct Origin {
@@ -82,11 +82,11 @@ class Plan {
   void plan_targets(const Positions& ops);
   void plan_inbound(const Positions& ops);
   void plan_children(const Positions& ops);
-  void plan_no_claims(const Positions& ops);
+  void plan_unheld(const Positions& ops);
 
   [[nodiscard]] Failure see_row(Failure failure, batch::Row observed) const;
   [[nodiscard]] Failure see_claim(Failure failure, batch::Row observed) const;
-  [[nodiscard]] Failure see_first_claim(Failure failure, batch::Row observed) const;
+  [[nodiscard]] Failure see_hold(Failure failure, batch::Row observed) const;
   [[nodiscard]] Failure see_limit(Failure failure, const batch::Failure& from) const;
   [[nodiscard]] Failure see_unique(Failure failure, uint32_t part) const;
   [[nodiscard]] Failure see_inbound(Failure failure, batch::Row observed) const;

@@ -172,12 +172,13 @@ void AddClaims(const ServerMake& make, Dialect& d) {
       kIsServerClaim, kIsAsExpected);
   d.drop_claim = absl::StrCat("DELETE FROM claim WHERE ", kIsServerClaim, kIsAsExpected);
   d.see_claim = absl::StrCat("SELECT ", kServerClaim, " FROM claim WHERE ", kIsServerClaim);
-  constexpr absl::string_view kEarlier =
-      " FROM claim WHERE type = $1::int2 AND target_kind = $2::text AND target_name = $3::text "
-      "AND round < $4::int8 ";
-  d.find_claim = absl::StrCat("SELECT 1", kEarlier, "LIMIT 1");
-  d.see_first_claim =
-      absl::StrCat("SELECT holder, ", kServerClaim, kEarlier, "ORDER BY holder LIMIT 1");
+  // Types 3 and 4 are ClaimType's kBlockade and kSource.
+  constexpr absl::string_view kEarlierHolds =
+      " FROM claim WHERE type IN (3, 4) AND target_kind = $1::text AND target_name = $2::text "
+      "AND round < $3::int8 ";
+  d.find_hold = absl::StrCat("SELECT 1", kEarlierHolds, "LIMIT 1");
+  d.see_hold = absl::StrCat("SELECT type, holder, ", kServerClaim, kEarlierHolds,
+                            "ORDER BY type, holder LIMIT 1");
   // As wait_out.
   d.wait_out_claim = absl::StrCat("WITH d AS (DELETE FROM claim WHERE ", kIsServerClaim,
                                   " RETURNING *) INSERT INTO claim SELECT * FROM d");
@@ -469,6 +470,12 @@ void AddSetLimits(SetTexts& sets) {
 }
 
 void AddSetChecks(const ServerMake& make, const Dialect& d, SetTexts& sets) {
+  const Columns held = {{"kind", "text"}, {"name", "text"}, {"round", "int8"}};
+  sets.find_hold = {
+      d.find_hold,
+      absl::StrCat("SELECT i.o", FromNumbered(held),
+                   " WHERE EXISTS (SELECT 1 FROM claim c WHERE c.type IN (3, 4) "
+                   "AND c.target_kind = i.kind AND c.target_name = i.name AND c.round < i.round)")};
   const Columns claim = {{"type", "int2"},   {"target_kind", "text"}, {"target_name", "text"},
                          {"holder", "text"}, {"uid", "text"},         {"states", "int8"}};
   sets.require_claim = {

@@ -346,6 +346,7 @@ class Planner {
     Rows targets;
     Rows inbound;
     Rows children;
+    Rows held;
     for (const ResourceKey* target : locks_.own_targets) targets.push_back(bind_.key(*target));
     ForEach<RequireNoInbound>(
         batch_, [&](const RequireNoInbound& op) { inbound.push_back(bind_.key(op.key)); });
@@ -353,15 +354,12 @@ class Planner {
       const std::set<KindName> kinds(op.kinds.begin(), op.kinds.end());
       for (const KindName& kind : kinds) children.push_back(bind_.children(op.key, kind));
     });
+    ForEach<RequireUnheld>(batch_,
+                           [&](const RequireUnheld& op) { held.push_back(bind_.unheld(op)); });
     add("sets.require_target", sets_.require_target, std::move(targets), kOne);
     add("sets.find_inbound", sets_.find_inbound, std::move(inbound), kNone);
     add("sets.find_child", sets_.find_child, std::move(children), kNone);
-    ForEach<RequireNoClaims>(batch_, [&](const RequireNoClaims& op) {
-      sql_.add(batch::Step{.label = "find_claim",
-                           .sql = dialect_.find_claim,
-                           .binds = {bind_.no_claims(op)},
-                           .expect = kNone});
-    });
+    add("sets.find_hold", sets_.find_hold, std::move(held), kNone);
   }
 
   const Dialect& dialect_;

@@ -320,7 +320,8 @@ Task<absl::StatusOr<std::vector<Claim>>> SqlSnapshot::claims(ClaimQuery query) {
   if (of_one && from.target != *query.target) co_return std::vector<Claim>();
   const size_t limit = PageSize(query.limit);
   batch::Row binds = ClaimBinds(from);
-  if (of_one && !query.after.has_value()) binds.back() = batch::Null();
+  const bool behind = query.after.has_value() && *query.after == from;
+  if (of_one && !behind) binds.back() = batch::Null();
   binds.push_back(Number(static_cast<int64_t>(limit)));
   const Dialect& dialect = context_.dialect;
   co_return co_await claims_from(of_one ? dialect.claims_on : dialect.claims, std::move(binds),

@@ -124,10 +124,12 @@ void AddClaims(Dialect& d) {
       kIsClaim, kIsAsExpected);
   d.drop_claim = absl::StrCat("DELETE FROM claim WHERE ", kIsClaim, kIsAsExpected);
   d.see_claim = absl::StrCat("SELECT ", kClaim, " FROM claim WHERE ", kIsClaim);
-  constexpr absl::string_view kEarlier =
-      " FROM claim WHERE type = $1 AND target_kind = $2 AND target_name = $3 AND round < $4 ";
-  d.find_claim = absl::StrCat("SELECT 1", kEarlier, "LIMIT 1");
-  d.see_first_claim = absl::StrCat("SELECT holder, ", kClaim, kEarlier, "ORDER BY holder LIMIT 1");
+  // Types 3 and 4 are ClaimType's kBlockade and kSource.
+  constexpr absl::string_view kHolds =
+      " FROM claim WHERE type IN (3, 4) AND target_kind = $1 AND target_name = $2 AND round < $3 ";
+  d.find_hold = absl::StrCat("SELECT 1", kHolds, "LIMIT 1");
+  d.see_hold =
+      absl::StrCat("SELECT type, holder, ", kClaim, kHolds, "ORDER BY type, holder LIMIT 1");
   const std::string select =
       absl::StrCat("SELECT target_kind, target_name, holder, ", kClaim, " FROM claim WHERE ");
   d.claims = absl::StrCat(select,

@@ -146,11 +146,10 @@ TEST_F(SqlitePlans, FindSmallRecordsByTheirKey) {
   for (const std::string* sql :
        {&dialect_.see_limit, &dialect_.take_limit, &dialect_.cursor, &dialect_.see_request,
         &dialect_.drop_unique, &dialect_.see_claim, &dialect_.require_claim, &dialect_.change_claim,
-        &dialect_.drop_claim, &dialect_.find_claim}) {
+        &dialect_.drop_claim, &dialect_.find_hold}) {
     EXPECT_THAT(plan(*sql), HasSubstr("USING PRIMARY KEY")) << *sql;
   }
-  for (const std::string* sql :
-       {&dialect_.claims, &dialect_.claims_on, &dialect_.see_first_claim}) {
+  for (const std::string* sql : {&dialect_.claims, &dialect_.claims_on, &dialect_.see_hold}) {
     EXPECT_THAT(plan(*sql), AllOf(HasSubstr("USING PRIMARY KEY"), Not(HasSubstr(kSorts)))) << *sql;
   }
   EXPECT_THAT(plan(dialect_.due_claims), HasSubstr("claim_by_due (type=? AND due<?)"));

@@ -83,7 +83,7 @@ std::string MarkerOf(const pb::Message& resource) {
 }
 
 Oracle::Oracle(World& world, const schema::Schema& schema, const schema::Service& service)
-    : world_(world), schema_(schema), service_(service) {
+    : world_(world), schema_(schema) {
   for (const schema::Kind* kind : service.kinds) kinds_[kind->name] = kind;
 }
 

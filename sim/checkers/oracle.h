@@ -143,7 +143,6 @@ class Oracle {
 
   World& world_;
   const schema::Schema& schema_;
-  const schema::Service& service_;
   std::map<KindName, const schema::Kind*> kinds_;
 
   Revision last_;

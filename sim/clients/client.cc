@@ -34,13 +34,14 @@ Answer::Outcome OutcomeOf(const absl::Status& status) {
   }
 }
 
+}  // namespace
+
 bool IsWorthRepeating(const absl::Status& status) {
+  if (status.ok()) return false;
   const std::optional<Reason> reason = ReasonOf(status);
   return !reason.has_value() || IsRetryable(*reason) ||
          OutcomeOf(status) == Answer::Outcome::kUnknown;
 }
-
-}  // namespace
 
 std::string TextOf(const absl::Status& status) {
   if (status.ok()) return "OK";
@@ -153,7 +154,7 @@ Task<Answer> Client::insist(const schema::Method& method, const pb::Message& req
     answer = co_await call(method, request, Repeatable::kYes);
     if (i == 0) first = answer.invoked;
     unsure = unsure || answer.outcome == Answer::Outcome::kUnknown;
-    if (answer.done() || !IsWorthRepeating(answer.status)) break;
+    if (!IsWorthRepeating(answer.status)) break;
     const Duration pause = world().between(kLeastPause, kMostPause);
     co_await world().env().sleep(pause);
   }

@@ -29,6 +29,9 @@ struct Answer {
   [[nodiscard]] bool done() const { return outcome == Outcome::kDone; }
 };
 
+// Nothing was done, or nobody knows; another attempt may tell.
+[[nodiscard]] bool IsWorthRepeating(const absl::Status& status);
+
 // The reason in a word, for the trace. (The details of a status come in any order.)
 [[nodiscard]] std::string TextOf(const absl::Status& status);
 

@@ -15,6 +15,9 @@ Cluster::Cluster(World& world, const SimService& service, Database::Make make, s
     oracle_.committed(batch, revision);
   });
   for (size_t i = 1; i <= nodes; ++i) {
+    // Not all nodes of a deployment have the same settings at all times: a deletion that is a small
+    // one here may be large there.
+    options.max_inline_dependants = 2 + world.below(10);
     nodes_.push_back(std::make_unique<SimNode>(world, network_, database_, service,
                                                absl::StrCat("node ", i), options));
   }

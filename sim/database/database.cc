@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "holdfast/base/check.h"
+#include "holdfast/base/error.h"
 #include "holdfast/base/macros.h"
 #include "holdfast/storage/memory/memory_engine.h"
 #include "holdfast/storage/sql/open.h"
@@ -29,7 +30,7 @@ Commit FailedWith(Failure::Kind kind) {
   return commit;
 }
 
-absl::Status Gone() { return absl::UnavailableError("the database is gone"); }
+absl::Status Gone() { return MakeError(Reason::kDatabaseUnavailable, "the database is gone"); }
 
 // Unique among the runs of this process; the file goes with the database. In memory, where there
 // is such a folder: nothing is gained by waiting for a disk.

@@ -9,6 +9,7 @@
 #include "holdfast/base/check.h"
 #include "sim/clients/actor.h"
 #include "sim/run/breaker.h"
+#include "sim/run/sweep.h"
 #include "sim/workloads/workload.h"
 
 namespace holdfast::sim {
@@ -28,7 +29,6 @@ NodeOptions NodeOptionsFor(const Scenario& scenario, World& world) {
   NodeOptions options;
   // Few, so that a deletion takes several batches; enough for what a project is born with.
   options.max_batch_ops = 14 + world.below(27);
-  options.max_inline_dependants = 2 + world.below(10);
   options.closing_patience = world.between(Seconds(1), Seconds(10));
   options.cache_bytes = world.chance(0.3) ? 0 : size_t{2048} << world.below(6);
   options.retention =
@@ -127,6 +127,10 @@ class Theatre {
     if (!come_to_rest()) return stuck("work is left that nobody does");
     const auto check = [](Workload& workload) { return workload.check(); };
     if (!act(check, kPatience, false)) return stuck("the last look doesn't come to an end");
+    bool swept = false;
+    start(Sweep(sweeper_), [&] { swept = true; });
+    if (!drive([&] { return swept; }, kPatience)) return stuck("deletions don't come to an end");
+    if (!come_to_rest()) return stuck("work is left behind the last deletions");
     history_.check_at_end();
     bool compared = false;
     start(cluster_.oracle().check_at_rest(cluster_.database().engine()), [&] { compared = true; });
@@ -192,6 +196,7 @@ class Theatre {
   ClientHistory history_;
   Stage stage_;
   Breaker breaker_;
+  Actor sweeper_{stage_, "sweeper"};
   std::vector<Part> parts_;
 };
 

@@ -70,9 +70,17 @@ Task<void> Registers::update(ResourceKey key) {
 }
 
 Task<void> Registers::erase(ResourceKey key) {
-  const Write write = actor().erase("Organization", key.name.str());
+  Write write = actor().erase("Organization", key.name.str());
+  RegisterOp op{.needs = Needs::kPresent, .writes = 0, .text = "delete"};
+  const auto known = known_.find(key);
+  if (known != known_.end() && world().chance(0.6)) {
+    write.etag = known->second.etag;
+    op.needs = Needs::kExactly;
+    op.value = actor().history().number_of(known->second.marker);
+    op.text = absl::StrCat("delete ", known->second.marker);
+  }
   const Answer answer = co_await actor().write(write);
-  keep(key, {.needs = Needs::kPresent, .writes = 0, .text = "delete"}, answer);
+  keep(key, std::move(op), answer);
 }
 
 Task<void> Registers::read(ResourceKey key) {

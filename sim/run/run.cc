@@ -127,14 +127,11 @@ class Theatre {
     if (!come_to_rest()) return stuck("work is left that nobody does");
     const auto check = [](Workload& workload) { return workload.check(); };
     if (!act(check, kPatience, false)) return stuck("the last look doesn't come to an end");
-    bool swept = false;
-    start(Sweep(sweeper_), [&] { swept = true; });
-    if (!drive([&] { return swept; }, kPatience)) return stuck("deletions don't come to an end");
+    if (!finish(Sweep(sweeper_))) return stuck("deletions don't come to an end");
     if (!come_to_rest()) return stuck("work is left behind the last deletions");
     history_.check_at_end();
-    bool compared = false;
-    start(cluster_.oracle().check_at_rest(cluster_.database().engine()), [&] { compared = true; });
-    return drive([&] { return compared; }, kPatience) || stuck("the database can't be read");
+    Task<void> comparison = cluster_.oracle().check_at_rest(cluster_.database().engine());
+    return finish(std::move(comparison)) || stuck("the database can't be read");
   }
 
   bool stuck(const std::string& where) {
@@ -163,6 +160,14 @@ class Theatre {
   bool drive(const std::function<bool()>& done, Duration patience) {
     return world_.scheduler()->run_until([&] { return done() || world_.violation().has_value(); },
                                          patience);
+  }
+
+  bool finish(Task<void> task) {
+    bool ended = false;
+    start(std::move(task), [&ended] { ended = true; });
+    const bool good = drive([&ended] { return ended; }, kPatience);
+    if (!ended) world_.env().close();
+    return good;
   }
 
   // All parts at once, or the first of each kind only.

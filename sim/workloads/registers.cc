@@ -37,6 +37,16 @@ void Registers::keep(const ResourceKey& key, RegisterOp op, const Answer& answer
   actor().history().add(key, std::move(op));
 }
 
+// Now and then a write is for what was last seen only.
+const ResourceFacts* Registers::expect_known(const ResourceKey& key, RegisterOp& op) {
+  const auto known = known_.find(key);
+  if (known == known_.end() || !world().chance(0.6)) return nullptr;
+  op.needs = Needs::kExactly;
+  op.value = actor().history().number_of(known->second.marker);
+  absl::StrAppend(&op.text, " over ", known->second.marker);
+  return &known->second;
+}
+
 Task<void> Registers::create(ResourceKey key) {
   Write write = actor().create("Organization", key.name.str());
   const std::string marker = actor().marker();
@@ -57,13 +67,8 @@ Task<void> Registers::update(ResourceKey key) {
   RegisterOp op{.needs = Needs::kPresent,
                 .writes = actor().history().number_of(marker),
                 .text = absl::StrCat("update to ", marker)};
-  const auto known = known_.find(key);
-  if (known != known_.end() && world().chance(0.6)) {
-    Set(*write.resource, "metadata.etag", known->second.etag);
-    op.needs = Needs::kExactly;
-    op.value = actor().history().number_of(known->second.marker);
-    op.text = absl::StrCat("replace ", known->second.marker, " by ", marker);
-  }
+  const ResourceFacts* known = expect_known(key, op);
+  if (known != nullptr) Set(*write.resource, "metadata.etag", known->etag);
   const Answer answer = co_await actor().write(write);
   if (answer.done()) known_[key] = FactsOf(*answer.message);
   keep(key, std::move(op), answer);
@@ -72,13 +77,8 @@ Task<void> Registers::update(ResourceKey key) {
 Task<void> Registers::erase(ResourceKey key) {
   Write write = actor().erase("Organization", key.name.str());
   RegisterOp op{.needs = Needs::kPresent, .writes = 0, .text = "delete"};
-  const auto known = known_.find(key);
-  if (known != known_.end() && world().chance(0.6)) {
-    write.etag = known->second.etag;
-    op.needs = Needs::kExactly;
-    op.value = actor().history().number_of(known->second.marker);
-    op.text = absl::StrCat("delete ", known->second.marker);
-  }
+  const ResourceFacts* known = expect_known(key, op);
+  if (known != nullptr) write.etag = known->etag;
   const Answer answer = co_await actor().write(write);
   keep(key, std::move(op), answer);
 }

@@ -18,6 +18,8 @@ class Registers final : public Workload {
   Task<void> update(ResourceKey key);
   Task<void> erase(ResourceKey key);
   Task<void> read(ResourceKey key);
+  // nullptr: not this one.
+  const ResourceFacts* expect_known(const ResourceKey& key, RegisterOp& op);
   void keep(const ResourceKey& key, RegisterOp op, const Answer& answer);
 
   std::map<ResourceKey, ResourceFacts> known_;  // as last read
